@@ -1,0 +1,166 @@
+"""The estimators that are compared, each on one core and with the same time limit."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.parser import parse
+
+Array = NDArray[np.float64]
+
+_WARM_UPS, _WARM_UP_TIME = 5, 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every estimator is given.
+
+    Attributes
+    ----------
+    time_limit : float
+        Seconds for one fit.
+    seed : int
+        Seed of the estimator.
+    beam_size : int or None
+        Width of our decoding; ``None`` leaves the estimator's default.
+    """
+
+    time_limit: float
+    seed: int
+    beam_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fitted equation: values on new points, tree, and text in ``x1``, ``x2`` and so on."""
+
+    predict: Callable[[Array], Array]
+    expression: Expression
+    equation: str
+
+
+def fit_ours(X: Array, y: Array, options: Options) -> Found:
+    """Fit :class:`nesymres_sk.NeuralSymbolicRegressor` with its bundled weights."""
+    from nesymres_sk.regressor import NeuralSymbolicRegressor
+
+    return _fit_own(NeuralSymbolicRegressor, X, y, options)
+
+
+def fit_prior(X: Array, y: Array, options: Options) -> Found:
+    """Fit the control: random skeletons of the prior through the same solver, in the same time."""
+    from nesymres_sk.benchmarks.control import PriorControl
+
+    return _fit_own(PriorControl, X, y, options)
+
+
+def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options) -> Found:
+    width = {} if options.beam_size is None else {"beam_size": options.beam_size}
+    model = kind(max_time=options.time_limit, random_state=options.seed, n_jobs=1, device="cpu", **width)
+    model.fit(X, y)
+    return Found(model.predict, parse(model.equation_, names=_column_names(X)), model.equation_)
+
+
+def fit_gplearn(X: Array, y: Array, options: Options) -> Found:
+    """Fit gplearn's genetic programming, generation by generation until the time is up."""
+    from gplearn.functions import make_function
+    from gplearn.genetic import SymbolicRegressor
+
+    exponential = make_function(function=_protected_exp, name="exp", arity=1, wrap=False)
+    model = SymbolicRegressor(
+        generations=1,
+        warm_start=True,
+        low_memory=True,
+        const_range=(-5.0, 5.0),
+        function_set=("add", "sub", "mul", "div", "inv", "neg", "sqrt", "log", "sin", "cos", exponential),
+        stopping_criteria=1e-12,
+        # the default of 1e-3 is meant for targets of unit spread
+        parsimony_coefficient=1e-3 * float(np.mean(np.abs(y - np.median(y)))),
+        random_state=options.seed,
+    )
+    end = time.perf_counter() + options.time_limit
+    generation_time = 0.0
+    while time.perf_counter() + generation_time < end:
+        started = time.perf_counter()
+        model.fit(X, y)
+        if model.run_details_["best_fitness"][-1] <= model.stopping_criteria:
+            break
+        model.set_params(generations=model.generations + 1)
+        generation_time = time.perf_counter() - started
+    return Found(model.predict, gplearn_expression(model._program.program), str(model._program))
+
+
+def _protected_exp(x: Array) -> Array:
+    return np.exp(np.minimum(x, 100.0))
+
+
+def gplearn_expression(program: list[Any]) -> Expression:
+    """Our expression of a gplearn program, a prefix list of functions, column indices and constants."""
+    names: list[str] = []
+    constants: list[float] = []
+    for node in program:
+        if isinstance(node, int):
+            names.append(f"x{node + 1}")
+        elif isinstance(node, float):
+            names.append("C")
+            constants.append(node)
+        else:
+            names.append(node.name)
+    return Expression.from_names(names, constants)
+
+
+def fit_operon(X: Array, y: Array, options: Options) -> Found:
+    """Fit Operon's multi-objective genetic programming with local optimisation of the constants."""
+    from pyoperon.sklearn import SymbolicRegressor
+
+    model = SymbolicRegressor(
+        allowed_symbols="add,sub,mul,div,sqrt,square,exp,log,sin,cos,constant,variable",
+        objectives=["r2", "length"],
+        optimizer_iterations=10,
+        # only the time ends the search
+        max_time=round(options.time_limit),
+        generations=1_000_000,
+        max_evaluations=1_000_000_000,
+        epsilon=1e-12,
+        uncertainty=[1e-3 * float(np.std(y)) or 1.0],
+        model_selection_criterion="bayesian_information_criterion",
+        random_state=options.seed + 1,
+        n_threads=1,
+    )
+    model.fit(X, y)
+    text = model.get_model_string(model.model_, 15, _column_names(X))
+    return Found(model.predict, parse(text, names=_column_names(X)), text)
+
+
+def _column_names(X: Array) -> list[str]:
+    return [v.TOKENS[v.variable(column)] for column in range(X.shape[1])]
+
+
+ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
+    "ours": fit_ours,
+    "prior": fit_prior,
+    "gplearn": fit_gplearn,
+    "operon": fit_operon,
+}
+
+
+def warm_up(estimator: str) -> None:
+    """Load and compile everything that a first fit would, so that no problem pays for it."""
+    rng = np.random.default_rng(0)
+    # no law in it, so that every stage has its turn; again if compilation, not the limit, ended the fit
+    X, y = rng.uniform(1.0, 2.0, size=(50, 2)), rng.standard_normal(50)
+    for _ in range(_WARM_UPS):
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ESTIMATORS[estimator](X, y, Options(time_limit=_WARM_UP_TIME, seed=0))
+        if time.perf_counter() - started < 1.25 * _WARM_UP_TIME:
+            break

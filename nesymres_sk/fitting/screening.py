@@ -1,0 +1,132 @@
+"""Screening: many random starts judged by what is left on a few rows once the linear constants are solved for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nesymres_sk.expressions._kernels import kernel, mark_needed
+from nesymres_sk.fitting.least_squares import Tape, normal_equations, solve
+from nesymres_sk.fitting.starts import draw_start, uniform
+from nesymres_sk.fitting.structure import surroundings
+
+#: Best of the first starts, from which the later ones are made.
+ELITE = 8
+
+
+@kernel
+def _calm(calm: Any, tape: Any, m: int) -> float:
+    """Weights for the start whose values lie in the tape's rows; sum of squares of the weighted targets.
+
+    A start that puts a pole next to a point is judged by that point alone, so that the loss has no slope towards
+    the true pole: weigh points down where the start's own values are far beyond their typical size.
+    """
+    values = tape.rows[tape.length - 1]
+    total = 0.0
+    for j in range(m):
+        total += math.sqrt(abs(values[j]))
+    size = (total / m) ** 2
+    inverse = 1.0 / size if 0.0 < size < math.inf else 0.0
+    norm = 0.0
+    for j in range(m):
+        calm.weights[j] = tape.weights[j] / (1.0 + abs(values[j]) * inverse)
+        norm += (calm.weights[j] * tape.y[j]) ** 2
+    return norm if norm > 0.0 else 1.0
+
+
+@kernel
+def screen(
+    tape: Any,
+    m: int,
+    needed: Any,
+    columns: Any,
+    size: int,
+    n_nonlinear: int,
+    draws: Any,
+    losses: Any,
+    state: Any,
+    work: Any,
+) -> None:
+    """Fill ``draws[1:]`` with random starts, and ``losses`` with what is left after projection on ``m`` points.
+
+    The second half takes one of the best of the first half and draws some of its constants again: with several
+    nonlinear constants it is unlikely that all of them are good at once.
+    """
+    code, left, right, length = tape.code, tape.left, tape.right, tape.length
+    n_constants = draws.shape[1]
+    skip = ~needed
+    linear = np.zeros(n_constants, np.bool_)
+    to_draw = np.zeros(n_constants, np.bool_)
+    for a in range(size):
+        linear[columns[a]] = a >= n_nonlinear
+        to_draw[columns[a]] = a < n_nonlinear
+    needed_linear = np.empty(length, np.bool_)
+    mark_needed(code, left, right, length, linear, needed_linear)
+    context = np.empty(length, np.int64)
+    direct = np.empty(length, np.bool_)
+    mate = np.empty(length, np.int64)
+    surroundings(code, left, right, length, context, direct, mate)
+    gram, factor = work[0][0], work[0][2]
+    slope, step = work[1][0], work[1][2]
+    n_linear = size - n_nonlinear
+    everything = np.ones(length, np.bool_)
+    weights = tape.weights.copy()
+    calm = Tape(code, left, right, length, tape.leaves, tape.XT, tape.y, weights, tape.rows, tape.adjoints)
+    norm = 1.0
+    half = len(draws) // 2 if n_nonlinear > 1 else len(draws)
+    elite = np.empty(ELITE, np.int64)
+    for i in range(len(draws)):
+        if i == half:
+            order = np.argsort(losses[:half])
+            elite[:] = order[np.arange(ELITE) % half]
+        if i >= half:
+            draws[i] = draws[elite[int(uniform(state, 0.0, float(ELITE)))]]
+            share = uniform(state, 0.1, 0.9)
+            for a in range(n_nonlinear):
+                to_draw[columns[a]] = uniform(state, 0.0, 1.0) < share
+        elif i > 0:
+            draws[i] = draws[0]
+        if i > 0:
+            draw_start(code, left, right, length, skip, to_draw, context, direct, mate, m, tape.rows, draws[i], state)
+            norm = _calm(calm, tape, m)
+        ready = everything if i > 0 else skip
+        loss = normal_equations(calm, m, draws[i], ready, needed_linear, columns[n_nonlinear:], n_linear, gram, slope)
+        if loss < math.inf and n_linear > 0:
+            solve(gram, slope, 0, n_linear, 0.0, 0, factor, step)
+            for a in range(n_linear):
+                draws[i, columns[n_nonlinear + a]] += step[a]
+                loss -= step[a] * slope[a]
+            loss = max(loss, 0.0)
+        losses[i] = loss / norm
+
+
+@kernel
+def select(losses: Any, draws: Any, n_draws: int, columns: Any, n_nonlinear: int, chosen: Any) -> int:
+    """Best distinct draws, always the first one before them; number chosen."""
+    count = 0
+    chosen[:] = -1
+    if losses[0] < math.inf:
+        chosen[0] = 0
+        losses[0] = math.inf
+        count = 1
+    while count < chosen.size:
+        best = 0
+        for i in range(1, n_draws):
+            if losses[i] < losses[best]:
+                best = i
+        if not losses[best] < math.inf:
+            break
+        losses[best] = math.inf
+        near = False
+        for c in range(count):
+            same = True
+            for a in range(n_nonlinear):
+                mine, other = draws[best, columns[a]], draws[chosen[c], columns[a]]
+                same = same and abs(mine - other) <= 0.04 * (abs(mine) + abs(other))
+            near = near or same
+        if not near:
+            chosen[count] = best
+            count += 1
+    return count

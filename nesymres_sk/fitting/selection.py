@@ -1,0 +1,147 @@
+"""Rules that choose one equation of the Pareto front.
+
+``mdl``
+    Minimum description length: bits (here nats) for the residuals, for the structure and for the constants. The
+    default, for noisy and exact data alike.
+``paper``
+    Loss plus 1e-14 for each token (Biggio et al. 2021, section 4).
+``accuracy``
+    The smallest loss.
+``best``
+    PySR's rule: the largest drop of log-loss per unit of complexity, among losses within 1.5 times the smallest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.operators import OPERATORS
+from nesymres_sk.fitting.numbers import simple_number_cost
+
+RULES = ("mdl", "paper", "accuracy", "best")
+
+#: Chance, in the structure code, that a node is a leaf, a unary or a binary operator: equal shares.
+_NODE_KIND = math.log(3.0)
+_TOTAL_WEIGHT = {arity: sum(op.weight for op in OPERATORS if op.arity == arity) for arity in (1, 2)}
+_OPERATOR_COST = {
+    v.FIRST_OPERATOR + i: _NODE_KIND - math.log(op.weight / _TOTAL_WEIGHT[op.arity]) for i, op in enumerate(OPERATORS)
+}
+
+
+def structure_length(expression: Expression, n_variables: int) -> float:
+    """Nats that name the tree: operators by their weight in the prior, variables and a constant as equals."""
+    leaf = _NODE_KIND + math.log(n_variables + 1.0)
+    return sum(_OPERATOR_COST.get(token, leaf) for token in expression.tokens)
+
+
+def constants_length(expression: Expression, n_rows: float) -> tuple[float, int]:
+    """Nats that name the constants, and how many of them have to be called fitted.
+
+    A fitted constant costs ``log(n) / 2``, the precision that ``n`` rows give it (Rissanen 1978). A simple number
+    is named instead, if that is shorter.
+    """
+    total, n_fitted = 0.0, 0
+    fitted_cost = 0.5 * math.log(max(n_rows, 2.0))
+    for value in expression.constants:
+        named = simple_number_cost(value)
+        total += min(named, fitted_cost + 1.0)
+        n_fitted += not math.isfinite(named)
+    for token in expression.tokens:
+        if v.is_integer(token):
+            total += min(simple_number_cost(token - v.FIRST_INTEGER + 1.0), fitted_cost + 1.0)
+    return total, n_fitted
+
+
+def description_length(
+    expression: Expression, error: float, n_rows: float, n_variables: int, floor: float, variance: float
+) -> float:
+    """Nats that describe the target with an equation.
+
+    Parameters
+    ----------
+    expression : Expression
+        Fitted equation.
+    error : float
+        Its mean squared error.
+    n_rows : float
+        Number of observations.
+    n_variables : int
+        Number of columns that it could have used.
+    floor : float
+        Error below which only rounding is left.
+    variance : float
+        Variance of the target. An equation with as many constants as there are rows explains nothing.
+    """
+    constants, n_fitted = constants_length(expression, n_rows)
+    freedom = n_rows - n_fitted
+    if freedom >= 1.0:
+        noise = error * n_rows / freedom  # unbiased: constants absorb noise, which matters for short tables
+    else:
+        noise = max(error, variance)
+    residuals = 0.5 * n_rows * math.log(max(noise, floor))
+    return residuals + structure_length(expression, n_variables) + constants
+
+
+def scores(losses: Sequence[float], complexities: Sequence[int]) -> list[float]:
+    """Drop of the natural logarithm of the loss per unit of complexity, from one equation to the next.
+
+    Parameters
+    ----------
+    losses, complexities : sequences
+        Of a Pareto front in order of complexity; losses positive.
+
+    Returns
+    -------
+    list of float
+        The first is 0.
+    """
+    out = [0.0]
+    for i in range(1, len(losses)):
+        out.append(-math.log(losses[i] / losses[i - 1]) / (complexities[i] - complexities[i - 1]))
+    return out
+
+
+def choose(
+    front: Sequence[tuple[Expression, float]],
+    rule: str,
+    *,
+    n_rows: float,
+    n_variables: int,
+    floor: float,
+    variance: float,
+) -> int:
+    """Index of the equation that a rule chooses.
+
+    Parameters
+    ----------
+    front : sequence of (Expression, float)
+        Pareto front in order of complexity, each equation with its mean squared error.
+    rule : {"mdl", "paper", "accuracy", "best"}
+    n_rows, n_variables, floor, variance
+        See :func:`description_length`.
+
+    Returns
+    -------
+    int
+    """
+    losses = np.array([max(error, floor) for _, error in front])
+    complexities = [expression.complexity for expression, _ in front]
+    if rule == "accuracy":
+        return int(losses.argmin())
+    if rule == "paper":
+        return int((losses + 1e-14 * np.array(complexities)).argmin())
+    if rule == "best":
+        score = np.array(scores(losses.tolist(), complexities))
+        score[losses > 1.5 * losses.min()] = -np.inf
+        return int(score.argmax())
+    if rule != "mdl":
+        raise ValueError(f"selection must be one of {', '.join(RULES)}, got {rule!r}")
+    lengths = [
+        description_length(expression, error, n_rows, n_variables, floor, variance) for expression, error in front
+    ]
+    return int(np.argmin(lengths))

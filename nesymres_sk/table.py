@@ -1,0 +1,147 @@
+"""The data of one fit: rows merged and weighted, scales, and the error of an equation on all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.machine import evaluate
+from nesymres_sk.scaling import column_scales, generic, scale_of
+
+#: Tables up to this size are sorted and equal rows merged, so that neither the order of the rows nor the choice
+#: between a weight of 2 and a repeated row changes the result. Sorting more takes longer than it is worth.
+_MERGE_LIMIT = 100_000
+#: Rows per call of the machine: bounds the memory of an evaluation, whatever the size of the table.
+_CHUNK = 65_536
+#: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
+EXACT = 1e-24
+
+
+@dataclass(frozen=True)
+class Table:
+    """Checked data in the form in which the solver uses it.
+
+    Attributes
+    ----------
+    X : float64 array of shape (n, d), Fortran order
+        Columns in the user's units.
+    y : float64 array of shape (n,)
+        Target in the user's units.
+    weight : float64 array of shape (n,) or None
+        Positive weights of mean 1.
+    n_effective : float
+        Number of observations that the weights stand for.
+    x_scales, y_scale : float64 array of shape (d,), float
+        Near the root mean squares, but no simple numbers.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+    n_effective: float
+    x_scales: NDArray[np.float64]
+    y_scale: float
+
+    @classmethod
+    def prepare(
+        cls, X: NDArray[np.float64], y: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None
+    ) -> Table:
+        """Drop rows without weight, merge equal rows, and take the scales.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+        y : array of shape (n,)
+        sample_weight : array of shape (n,), optional
+            Non-negative, not all zero. Whole numbers count as repetitions of their row.
+        """
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        kept = weight > 0
+        if not kept.all():
+            X, y, weight = X[kept], y[kept], weight[kept]
+        if len(y) <= _MERGE_LIMIT:
+            X, y, weight = _merge(X, y, weight)
+        total = float(weight.sum())
+        if np.all(weight == np.round(weight)):
+            n_effective = total
+        else:  # Kish's effective number of observations, which does not depend on the unit of the weights
+            n_effective = total * total / float(np.square(weight).sum())
+        uniform = bool(np.all(weight == weight[0]))
+        return cls(
+            X=np.asfortranarray(X),
+            y=np.ascontiguousarray(y),
+            weight=None if uniform else weight * (len(weight) / total),
+            n_effective=n_effective,
+            x_scales=np.array([generic(scale) for scale in column_scales(X)]),
+            y_scale=generic(scale_of(y)),
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """Number of distinct rows."""
+        return len(self.y)
+
+    @property
+    def scaled_X(self) -> NDArray[np.float64]:
+        """Columns divided by their scales."""
+        return self.X / self.x_scales
+
+    @property
+    def scaled_y(self) -> NDArray[np.float64]:
+        """Target divided by its scale."""
+        return self.y / self.y_scale
+
+    @property
+    def variance(self) -> float:
+        """Weighted variance of the scaled target."""
+        y = self.scaled_y
+        return float(np.average(np.square(y - np.average(y, weights=self.weight)), weights=self.weight))
+
+    @property
+    def floor(self) -> float:
+        """Mean squared error of the scaled target below which only rounding is left.
+
+        The second term is the rounding of the target itself, which dominates if its mean is far from zero.
+        """
+        return max(EXACT * self.variance, 1e-30 * float(np.mean(np.square(self.scaled_y))), 1e-300)
+
+    def subset(self, n_rows: int, rng: np.random.Generator) -> Table:
+        """Table of at most ``n_rows`` rows, drawn without replacement, with the same scales."""
+        if self.n_rows <= n_rows:
+            return self
+        rows = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
+        weight = None if self.weight is None else self.weight[rows]
+        share = n_rows / self.n_rows
+        return Table(
+            np.asfortranarray(self.X[rows]), self.y[rows], weight, self.n_effective * share, self.x_scales, self.y_scale
+        )
+
+    def error(self, expression: Expression) -> float:
+        """Weighted mean squared error of an equation in user's units, over ``y_scale`` squared.
+
+        Infinite where the equation is undefined in any row: such an equation is no answer.
+        """
+        total = 0.0
+        for start in range(0, self.n_rows, _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            with np.errstate(all="ignore"):
+                squares = np.square((evaluate(expression, self.X[rows]) - self.y[rows]) / self.y_scale)
+                if self.weight is not None:
+                    squares *= self.weight[rows]
+                total += float(squares.sum())
+        return total / self.n_rows if np.isfinite(total) else np.inf
+
+
+def _merge(
+    X: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Sorted distinct rows of (X, y) with the sums of their weights."""
+    order = np.lexsort((y, *X.T[::-1]))
+    X, y, weight = X[order], y[order], weight[order]
+    new = np.ones(len(y), dtype=bool)
+    new[1:] = (y[1:] != y[:-1]) | np.any(X[1:] != X[:-1], axis=1)
+    starts = np.flatnonzero(new)
+    return X[starts], y[starts], np.add.reduceat(weight, starts)

@@ -1,0 +1,102 @@
+"""Command line of the trainer: ``python -m nesymres_sk.training --recipe base --time-limit 540 --out DIR``.
+
+Under ``torchrun`` the processes train one network together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command line."""
+    result = argparse.ArgumentParser(prog="python -m nesymres_sk.training", description="Train a network on a prior.")
+    result.add_argument("--recipe", default="base", help="name of a recipe of the package, or path of a .toml file")
+    result.add_argument("--out", type=Path, required=True, help="directory for the log, the state and the weights")
+    result.add_argument("--time-limit", type=float, required=True, help="seconds for this command")
+    result.add_argument("--total-time", type=float, help="seconds of the whole schedule, if several commands share it")
+    result.add_argument("--resume", type=Path, help="directory to continue from: its state, else its weights")
+    result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    result.add_argument("--threads", type=int, help="threads of this process (default: its share of the cores)")
+    result.add_argument("--workers", type=int, default=1, help="problem makers of each training process")
+    result.add_argument("--seed", type=int, default=0)
+    result.add_argument("--no-compile", action="store_true", help="do not compile the network on CUDA")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the trainer; returns the exit status."""
+    started = time.monotonic()
+    options = parser().parse_args(arguments)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+
+    import torch
+
+    from nesymres_sk.model.inputs import Batch
+    from nesymres_sk.prior.problems import held_out_batch
+    from nesymres_sk.prior.recipes import RECIPES
+    from nesymres_sk.prior.stream import ProblemStream
+    from nesymres_sk.training.batches import aligned
+    from nesymres_sk.training.distributed import Group
+    from nesymres_sk.training.loop import HELD_OUT_SEED, Trainer
+    from nesymres_sk.training.recipe import load_recipe
+
+    cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
+    device = torch.device(f"cuda:{local_rank}" if cuda else "cpu")
+    torch.set_num_threads(options.threads or max(1, len(os.sched_getaffinity(0)) // world))
+    torch.set_flush_denormal(True)
+    if cuda:
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+    group = Group.from_environment(device)
+    try:
+        recipe = load_recipe(options.recipe)
+        trainer = Trainer(
+            recipe,
+            options.out,
+            device=device,
+            time_limit=options.time_limit,
+            total_time=options.total_time,
+            resume=options.resume,
+            seed=options.seed,
+            group=group,
+            compiled=cuda and not options.no_compile,
+            started=started,
+        )
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        trainer.stop = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    prior = RECIPES[recipe.prior]
+    held_out: list[Batch] = []
+    if group.leads:
+        chunk = min(512, recipe.evaluation_problems)
+        n_chunks = recipe.evaluation_problems // chunk
+        held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
+    stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), options.workers)
+    source: Iterable[Batch] = stream
+    if group.size > 1:
+        source = aligned(stream, prior.point_buckets, options.seed + trainer.progress.step)
+    try:
+        trainer.run(source, held_out)
+    finally:
+        stream.close()
+    group.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

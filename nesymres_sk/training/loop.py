@@ -1,0 +1,363 @@
+"""The training loop: streamed problems, one optimiser, averaged weights, and files that survive a kill."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from nesymres_sk.model.checkpoint import load_network, read_header, save_network
+from nesymres_sk.model.inputs import Batch
+from nesymres_sk.model.network import Network
+from nesymres_sk.model.shards import shards_named
+from nesymres_sk.training import state as files
+from nesymres_sk.training.batches import StepBatch, stream_steps, to_step
+from nesymres_sk.training.distributed import Group
+from nesymres_sk.training.evaluation import Evaluation, evaluate, predict, token_loss
+from nesymres_sk.training.flops import peak_flops, step_flops
+from nesymres_sk.training.log import Log
+from nesymres_sk.training.optimiser import Optimiser
+from nesymres_sk.training.recipe import Recipe
+from nesymres_sk.training.schedule import Schedule
+
+PRINT_SECONDS = 20.0
+HELD_OUT_SEED = 20_240_229
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; part of its checkpoint."""
+
+    step: int = 0
+    first_step: int = 0
+    problems: int = 0
+    elapsed: float = 0.0
+    skipped: int = 0
+
+
+class Trainer:
+    """Trains one network for a time.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : Path
+        Directory of the log, the state and the exported weights.
+    device : torch.device
+    time_limit : float
+        Seconds for this run, counted from ``started``.
+    total_time : float or None
+        Seconds of the whole schedule when several runs share it; by default this run's.
+    resume : Path or None
+        Directory to continue from: its full state, else its exported weights with a new warm-up.
+    seed : int
+    group : Group
+        Processes that train together.
+    compiled : bool
+        Compile the network; batches then keep their full shapes.
+    started : float or None
+        Moment on the monotonic clock that the time limit counts from; by default now.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        *,
+        device: torch.device,
+        time_limit: float,
+        total_time: float | None = None,
+        resume: Path | None = None,
+        seed: int = 0,
+        group: Group | None = None,
+        compiled: bool = False,
+        started: float | None = None,
+    ) -> None:
+        self.recipe, self.out, self.device, self.seed = recipe, out, device, seed
+        self.group = Group() if group is None else group
+        self.started = time.monotonic() if started is None else started
+        self.stop = False
+        out.mkdir(parents=True, exist_ok=True)
+        self.log = Log(out if self.group.leads else None)
+        torch.manual_seed(seed)
+        self.progress = Progress()
+        state = None if resume is None else files.load_state(resume)
+        self.network = self._start_network(None if state is not None else resume)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimiser = Optimiser(
+            *self.network.parameter_groups(),
+            muon_rate=recipe.muon_rate,
+            adam_rate=recipe.adam_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            clip=recipe.clip,
+            group=self.group,
+        )
+        if state is not None:
+            self._load(state)
+        # the final evaluation and export happen within the limit
+        self.time_limit = time_limit
+        self.reserve = min(30.0, 0.05 * time_limit)
+        self.elapsed_before = self.progress.elapsed
+        plan = max(time_limit + self.elapsed_before, 0.0) if total_time is None else total_time
+        self.schedule = Schedule(recipe.warmup_steps, recipe.decay_fraction, plan - self.reserve)
+        wrapped = self.group.wrap(self.network)
+        self.compiled = compiled
+        self.model: nn.Module = torch.compile(wrapped, dynamic=False) if compiled else wrapped  # type: ignore[assignment]
+
+    def _start_network(self, weights: Path | None) -> Network:
+        """New network, or the one exported in a directory, with its place in the schedule."""
+        if weights is None:
+            return Network(self.recipe.model_config()).to(self.device)
+        shards = shards_named(weights, self.recipe.name) if weights.is_dir() else []
+        if not shards:
+            raise ValueError(
+                f"nothing to resume in {weights}: neither {files.STATE_FILE} nor {self.recipe.name}*.safetensors"
+            )
+        header = read_header(shards[0])
+        self.progress.problems = json.loads(header["problems"])
+        self.progress.elapsed = json.loads(header["seconds"])
+        self.progress.step = self.progress.first_step = json.loads(header["steps"])
+        return load_network(shards).to(self.device).float().train()
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state(state["optimiser"])
+        torch.set_rng_state(state["rng"])
+        self.progress = Progress(**state["progress"])
+
+    def stream_seed(self) -> int:
+        """Seed of this process's problems: another one for every process and after every resumption."""
+        entropy = (self.seed, self.group.rank, self.progress.step)
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the schedule that have passed, over all runs that share it."""
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def run(self, source: Iterable[Batch], held_out: Sequence[Batch] = ()) -> Evaluation | None:
+        """Train until the time is up, :attr:`stop` is set or the source ends; returns the leader's last evaluation.
+
+        ``source`` gives this process's share of each step: ``recipe.batch_size`` divided by the size of the group.
+        """
+        n_parts = 0 if self.compiled or self.device.type == "cuda" else self.recipe.length_parts
+        tests = [to_step(batch, max(n_parts, 1)) for batch in held_out] if self.group.leads else []
+        time_up = self.elapsed_before + self.time_limit - self.reserve
+        end = min(time_up, self.schedule.seconds)
+        steps = stream_steps(source, self.device, n_parts)
+        meter = _Meter(self.device)
+        result: Evaluation | None = None
+        self._announce()
+        last_print = last_save = last_evaluation = time.monotonic()
+        timed_out = False
+        self.network.train()
+        for step in steps:
+            if self.progress.step == self.progress.first_step or meter.flops is None:
+                meter.measure(self.network, step, self.device)
+            timed_out = self.elapsed >= end
+            elapsed, stop, n_tokens = self.group.agree(self.elapsed, self.stop or timed_out, step.n_tokens, self.device)
+            if stop:
+                break
+            self.progress.elapsed = elapsed
+            self._step(step, n_tokens, meter)
+            now = time.monotonic()
+            if not self.group.leads:
+                continue
+            if now - last_print >= PRINT_SECONDS:
+                self._print(meter)
+                last_print = now
+            if tests and now - last_evaluation >= self.recipe.evaluation_seconds:
+                result = self._evaluate(tests)
+                last_evaluation = last_save = time.monotonic()
+                meter.restart()
+            elif now - last_save >= self.recipe.checkpoint_seconds:
+                self._save()
+                last_save = now
+        steps.close()
+        if not self.group.leads:
+            return None
+        self._print(meter)
+        # the time kept back for the last evaluation belongs to this run's share of the schedule
+        self.progress.elapsed = self.elapsed_before + self.time_limit if timed_out else self.elapsed
+        if tests and not self.stop:
+            result = self._evaluate(tests)
+        else:
+            self._save()
+            self._export(result)
+        self.log.write("end", step=self.progress.step, problems=self.progress.problems, seconds=self.progress.elapsed)
+        return result
+
+    def _step(self, step: StepBatch, n_tokens: int, meter: _Meter) -> None:
+        """Gradients of all parts, one step of the optimiser, and the average."""
+        # gradients are averaged over the processes, so that each one's share is scaled up
+        scale = self.group.size / n_tokens
+        losses: list[Tensor] = []
+        for index, part in enumerate(step.parts):
+            last = index == len(step.parts) - 1
+            with self._gradients_stay_local(not last):
+                loss = token_loss(predict(self.model, part), part.tokens)
+                losses.append(loss.detach())
+                (loss * scale).backward()
+        since_start = self.progress.step - self.progress.first_step
+        factor = self.schedule.factor(since_start, self.progress.elapsed)
+        norm, taken = self.optimiser.step(factor)
+        decay = min(self.recipe.ema_decay, (since_start + 1) / (since_start + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - decay)
+        self.progress.step += 1
+        self.progress.problems += step.n_problems * self.group.size
+        meter.count(step, torch.stack(losses).sum(), norm, taken, factor)
+
+    def _gradients_stay_local(self, local: bool) -> AbstractContextManager[None]:
+        if local and isinstance(self.model, DistributedDataParallel):
+            context: AbstractContextManager[None] = self.model.no_sync()
+            return context
+        return nullcontext()
+
+    def _announce(self) -> None:
+        n_parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        in_muon = sum(matrix.numel() for stack in self.optimiser.stacks for matrix in stack)
+        self.log.write(
+            "start",
+            recipe=self.recipe.name,
+            parameters=n_parameters,
+            muon_parameters=in_muon,
+            device=device_name(self.device),
+            processes=self.group.size,
+            threads=torch.get_num_threads(),
+            step=self.progress.step,
+            elapsed=self.progress.elapsed,
+            plan=self.schedule.seconds,
+        )
+
+    def _print(self, meter: _Meter) -> None:
+        values = meter.read(self.group.size)
+        if values is None:
+            return
+        self.progress.skipped += values.pop("skipped_now")
+        self.log.write(
+            "train",
+            step=self.progress.step,
+            problems=self.progress.problems,
+            seconds=self.progress.elapsed,
+            skipped=self.progress.skipped,
+            **values,
+        )
+
+    def _evaluate(self, tests: Sequence[StepBatch]) -> Evaluation:
+        begun = time.monotonic()
+        result = evaluate(self.averaged, tests, self.device)
+        self._save()
+        self._export(result)
+        self.log.write(
+            "evaluation",
+            step=self.progress.step,
+            problems=self.progress.problems,
+            seconds=self.progress.elapsed,
+            **result._asdict(),
+            took=time.monotonic() - begun,
+        )
+        return result
+
+    def _save(self) -> None:
+        files.save_state(
+            self.out,
+            {
+                "network": self.network.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimiser": self.optimiser.state(),
+                "rng": torch.get_rng_state(),
+                "progress": dataclasses.asdict(self.progress),
+            },
+        )
+
+    def _export(self, result: Evaluation | None) -> None:
+        save_network(
+            self.averaged,
+            self.out,
+            self.recipe.name,
+            {
+                "recipe": dataclasses.asdict(self.recipe),
+                "problems": self.progress.problems,
+                "steps": self.progress.step,
+                "seconds": round(self.progress.elapsed, 1),
+                "device": device_name(self.device),
+                "held_out": None if result is None else result._asdict(),
+            },
+        )
+
+
+class _Meter:
+    """Sums since the last print, kept on the device so that no step waits for them."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), device=device)
+        self.norm = torch.zeros((), device=device)
+        self.skipped = torch.zeros((), device=device)
+        self.tokens = torch.zeros((), device=device)
+        self.peak = peak_flops(device)
+        self.flops: float | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Start over."""
+        self.loss.zero_()
+        self.norm.zero_()
+        self.skipped.zero_()
+        self.tokens.zero_()
+        self.factor = 0.0
+        self.steps = self.problems = 0
+        self.began = time.monotonic()
+
+    def measure(self, network: nn.Module, step: StepBatch, device: torch.device) -> None:
+        """Count the operations of a problem once, for a known device."""
+        self.flops = 0.0
+        if self.peak is not None:
+            self.flops = step_flops(network, step.parts) / step.n_problems
+            self.began = time.monotonic()
+
+    def count(self, step: StepBatch, loss: Tensor, norm: Tensor, taken: Tensor, factor: float) -> None:
+        """Add a step; a skipped one counts as skipped alone."""
+        self.loss += torch.where(taken > 0.0, loss, torch.zeros_like(loss))
+        self.norm += torch.where(taken > 0.0, norm, torch.zeros_like(norm))
+        self.tokens += step.n_tokens * taken
+        self.skipped += 1.0 - taken
+        self.factor = factor
+        self.steps += 1
+        self.problems += step.n_problems
+
+    def read(self, group_size: int) -> dict[str, Any] | None:
+        """Averages since the last reading, or None if there was no step."""
+        if self.steps == 0:
+            return None
+        loss, norm, skipped, tokens = torch.stack([self.loss, self.norm, self.skipped, self.tokens]).tolist()
+        rate = self.problems * group_size / (time.monotonic() - self.began)
+        values: dict[str, Any] = {
+            "loss": loss / max(1.0, tokens),
+            "grad_norm": norm / max(1.0, self.steps - skipped),
+            "lr_factor": self.factor,
+            "problems_per_second": rate,
+            "skipped_now": int(skipped),
+        }
+        if self.peak is not None and self.flops:
+            values["utilisation"] = rate * self.flops / self.peak / group_size
+        self.restart()
+        return values
+
+
+def device_name(device: torch.device) -> str:
+    """Name of a device for logs and the metadata of weights."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import types
+
+import pytest
+
+from nesymres_sk.benchmarks.__main__ import main
+
+
+def test_suite_runs_in_fresh_processes_and_prints_and_writes_its_rows(capsys, tmp_path):
+    before = dict(os.environ)
+    file = tmp_path / "rows.json"
+    arguments = shlex.split("--suite nguyen --estimator prior --problems Nguyen-8 --time 1 --points 40 -v")
+    assert main([*arguments, "--json", str(file)]) == 0
+    output = capsys.readouterr().out
+    assert "## nguyen: 1 problems, 40 points" in output
+    assert "| prior" in output
+    (row,) = json.loads(file.read_text(encoding="utf-8"))["results"]["nguyen"]
+    assert row["problem"] == "Nguyen-8"
+    assert row["score"]["solved"]
+    assert row["seconds"] < 3
+    assert dict(os.environ) == before
+
+
+def test_fitting_suite_prints_its_report(capsys, monkeypatch: pytest.MonkeyPatch):
+    module = types.ModuleType("nesymres_sk.benchmarks.fitting")
+    module.report = lambda seed, n: f"report of {n} skeletons, seed {seed}"
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert main(["--suite", "fitting", "--seed", "3", "--skeletons", "7"]) == 0
+    assert capsys.readouterr().out == "report of 7 skeletons, seed 3\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--suite", "keijzer"], ["--suite", "nguyen", "--estimator", "magic"]])
+def test_wrong_arguments_are_explained(arguments: list[str], capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert "usage" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nesymres_sk.benchmarks import estimators
+from nesymres_sk.benchmarks.estimators import ESTIMATORS, Found, Options, gplearn_expression
+from nesymres_sk.benchmarks.runner import Settings, fit
+from nesymres_sk.benchmarks.suites import load_suite
+from nesymres_sk.expressions.machine import evaluate
+from nesymres_sk.expressions.parser import parse
+
+
+def test_gplearn_programs_become_our_expressions():
+    class Function:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    program = [Function("sub"), Function("mul"), 0, 2.5, Function("log"), 1]
+    expression = gplearn_expression(program)
+    assert expression == parse("x1 * 2.5 - log(x2)")
+
+
+@pytest.mark.parametrize("name", ["prior", "gplearn", "operon"])
+def test_estimators_find_a_product_and_report_the_equation_they_predict_with(name: str):
+    if name == "gplearn":
+        pytest.importorskip("gplearn")
+    if name == "operon":
+        pytest.importorskip("pyoperon")
+    X = np.random.default_rng(0).uniform(1, 5, size=(60, 2))
+    found = ESTIMATORS[name](X, X[:, 0] * X[:, 1], Options(time_limit=2.0, seed=0))
+    np.testing.assert_allclose(found.predict(X), X[:, 0] * X[:, 1], rtol=1e-4)
+    np.testing.assert_allclose(evaluate(found.expression, X), found.predict(X), rtol=1e-4)
+
+
+def test_control_never_opens_the_network(monkeypatch: pytest.MonkeyPatch):
+    from nesymres_sk.model import registry
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the control must not load a network")
+
+    monkeypatch.setattr(registry, "get_network", refuse)
+    X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
+    found = estimators.fit_prior(X, 2.5 * np.log(X[:, 0]), Options(time_limit=1.0, seed=0))
+    np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
+
+
+def test_a_failing_estimator_is_a_row_and_not_the_end(monkeypatch: pytest.MonkeyPatch):
+    def fail(X, y, options):
+        raise RuntimeError("out of ideas")
+
+    monkeypatch.setitem(ESTIMATORS, "ours", fail)
+    row = fit("ours", load_suite("nguyen")[0], Settings(Options(1.0, 0)))
+    assert row.score is None
+    assert row.equation == "RuntimeError: out of ideas"
+
+
+def test_noise_is_relative_and_only_in_the_training_data(monkeypatch: pytest.MonkeyPatch):
+    (problem,) = load_suite("feynman", "II.27.18")
+    seen = {}
+
+    def look(X, y, options):
+        seen["noise"] = np.std(y - evaluate(problem.expression, X)) / np.sqrt(np.mean(y**2))
+        return Found(lambda X: evaluate(problem.expression, X), problem.expression, problem.formula)
+
+    monkeypatch.setitem(ESTIMATORS, "ours", look)
+    row = fit("ours", problem, Settings(Options(1.0, 0), n_points=2000, noise=0.1))
+    assert seen["noise"] == pytest.approx(0.1, rel=0.1)
+    assert row.score is not None
+    assert row.score.solved

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.fitting.selection import choose, constants_length, description_length, scores, structure_length
+
+MEAN = Expression.from_names("C", [0.9])
+LINE = Expression.from_names("mul C x1", [1.2345678])
+LAW = Expression.from_names("mul C square x1", [1.2345678])
+LONG = Expression.from_names("add mul C square x1 mul C sin mul C x1", [1.2345678, 1.0203e-3 + 1e-12, 3.2109876])
+
+
+def pick(errors, rule, n_rows=100, floor=1e-24):
+    front = list(zip([MEAN, LINE, LAW, LONG], errors, strict=True))
+    return choose(front, rule, n_rows=n_rows, n_variables=1, floor=floor, variance=1.0)
+
+
+def test_mdl_takes_the_law_and_not_the_longer_equation_that_fits_noise():
+    assert pick([1.0, 0.3, 1e-2, 0.97e-2], "mdl") == 2
+
+
+def test_mdl_takes_the_longer_equation_when_it_is_truly_better():
+    assert pick([1.0, 0.3, 1e-2, 1e-4], "mdl") == 3
+
+
+def test_mdl_ignores_differences_below_rounding():
+    assert pick([1.0, 0.3, 1e-26, 1e-31], "mdl") == 2
+
+
+def test_mdl_prefers_the_mean_when_nothing_helps():
+    assert pick([1.0, 0.99, 0.98, 0.97], "mdl", n_rows=20) == 0
+
+
+def test_mdl_does_not_believe_an_interpolation():
+    # three constants through three rows are no evidence
+    assert pick([1.0, 0.9, 0.8, 1e-30], "mdl", n_rows=3) == 0
+
+
+def test_accuracy_takes_the_smallest_loss_and_the_shortest_of_exact_ones():
+    assert pick([1.0, 0.3, 1e-2, 0.97e-2], "accuracy") == 3
+    assert pick([1.0, 0.3, 1e-26, 1e-31], "accuracy") == 2
+
+
+def test_paper_rule_adds_a_penalty_for_each_token():
+    assert pick([1.0, 0.3, 1e-2, 0.99e-2], "paper") == 3
+    # 6 tokens more cost 6e-14
+    assert pick([1.0, 0.3, 5e-15, 4e-15], "paper") == 2
+
+
+def test_best_takes_the_largest_drop_among_accurate_equations():
+    assert pick([1.0, 0.3, 1e-2, 0.9e-2], "best") == 2
+    # the drop to the law does not count when its loss is far from the smallest
+    assert pick([1.0, 0.3, 1e-2, 1e-3], "best") == 3
+
+
+def test_unknown_rule_is_an_error():
+    with pytest.raises(ValueError, match="selection must be one of"):
+        pick([1.0, 0.5, 0.2, 0.1], "bic")
+
+
+def test_scores_are_the_drop_of_log_loss_per_node():
+    np.testing.assert_allclose(scores([1.0, np.exp(-4.0)], [1, 3]), [0.0, 2.0])
+
+
+def test_structure_costs_more_with_rare_operators_and_more_columns():
+    common = Expression.from_names("sin x1")
+    rare = Expression.from_names("acos x1")
+    assert structure_length(rare, 1) > structure_length(common, 1)
+    assert structure_length(common, 10) > structure_length(common, 1)
+
+
+def test_simple_constants_cost_less_and_are_not_counted_as_fitted():
+    simple, n_simple = constants_length(LINE.with_constants([2.0]), 1000)
+    fitted, n_fitted = constants_length(LINE, 1000)
+    assert simple < fitted
+    assert (n_simple, n_fitted) == (0, 1)
+
+
+def test_description_length_grows_with_the_error():
+    lengths = [description_length(LAW, error, 50, 1, 1e-24, 1.0) for error in (1e-3, 1e-2, 1e-1)]
+    assert lengths == sorted(lengths)
+    assert lengths[1] - lengths[0] == pytest.approx(25 * np.log(10))

@@ -1,0 +1,231 @@
+import pickle
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from nesymres_sk import NeuralSymbolicRegressor
+from nesymres_sk.expressions.parser import parse
+from nesymres_sk.model.checkpoint import save_network
+from nesymres_sk.model.config import PRESETS
+from nesymres_sk.model.network import Network
+
+
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    """Path of a small untrained network: what the estimator promises does not depend on good proposals."""
+    torch.manual_seed(0)
+    directory = tmp_path_factory.mktemp("weights")
+    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
+    return str(directory)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"mass": rng.uniform(1, 3, 90), "speed": rng.uniform(0.5, 2, 90)})
+
+
+@pytest.fixture(scope="module")
+def model(random_weights, frame):
+    """A search that has time to find half the mass times the speed squared."""
+    y = 0.5 * frame["mass"] * frame["speed"] ** 2
+    return NeuralSymbolicRegressor(random_weights, max_time=20, random_state=0).fit(frame, y)
+
+
+def test_a_law_is_found_and_written_in_the_names_of_the_columns(model, frame):
+    assert model.score(frame, 0.5 * frame["mass"] * frame["speed"] ** 2) > 1 - 1e-12
+    assert "mass" in model.equation_
+    assert "speed" in model.equation_
+    assert model.feature_names_in_.tolist() == ["mass", "speed"]
+    assert model.n_features_in_ == 2
+
+
+def test_the_table_of_equations_is_a_pareto_front(model):
+    table = model.equations_
+    assert list(table.columns) == ["complexity", "loss", "r2", "score", "log_prob", "equation"]
+    assert table["complexity"].is_monotonic_increasing
+    assert table["complexity"].is_unique
+    assert table["loss"].is_monotonic_decreasing
+    assert table["r2"].is_monotonic_increasing
+    assert table["score"].iloc[0] == 0
+    assert (table["score"].iloc[1:] > 0).all()
+    assert table["equation"][model.best_index_] == model.equation_
+
+
+def test_string_and_prediction_agree_for_every_equation(model, frame):
+    for index, text in enumerate(model.equations_["equation"]):
+        values = eval(  # our own text, with nothing else in reach
+            text, {"__builtins__": {}}, {**{c: frame[c].to_numpy() for c in frame}, **vars(np)}
+        )
+        np.testing.assert_allclose(model.predict(frame, index=index), values * np.ones(len(frame)), rtol=1e-9)
+        loss = np.mean((model.predict(frame, index=index) - 0.5 * frame["mass"] * frame["speed"] ** 2) ** 2)
+        assert loss == pytest.approx(model.equations_["loss"][index], rel=1e-6, abs=1e-25)
+
+
+def test_equations_can_be_parsed_again(model, frame):
+    from nesymres_sk.expressions.machine import evaluate
+
+    again = parse(model.equation_, names=["mass", "speed"])
+    np.testing.assert_allclose(evaluate(again, frame.to_numpy()), model.predict(frame), rtol=1e-12)
+
+
+def test_sympy_and_latex(model, frame):
+    import sympy
+
+    mass, speed = sympy.symbols("mass speed")
+    found = model.sympy().subs({mass: 2.0, speed: 3.0})
+    assert float(found) == pytest.approx(9.0, rel=1e-9)
+    assert "mass" in model.latex()
+    assert model.latex(0) != model.latex()
+
+
+def test_there_is_no_row_beyond_the_table(model, frame):
+    with pytest.raises(IndexError, match="row of equations_"):
+        model.predict(frame, index=len(model.equations_))
+    assert np.isfinite(model.predict(frame, index=-1)).all()
+
+
+def test_a_fitted_estimator_is_small_and_works_in_another_process(model, frame, tmp_path):
+    assert len(pickle.dumps(model)) < 10_000
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, frame)))
+    code = (
+        "import pickle, sys; model, frame = pickle.load(open(sys.argv[1], 'rb')); "
+        "print(repr(float(model.predict(frame)[7]))); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model.pickle")], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) == model.predict(frame)[7]
+
+
+def test_the_same_seed_gives_the_same_equations(random_weights, frame):
+    y = np.sin(frame["mass"] * 3) + 0.1 * np.random.default_rng(3).standard_normal(90)
+    models = [
+        NeuralSymbolicRegressor(random_weights, decoding="sampling", random_state=5).fit(frame, y) for _ in range(2)
+    ]
+    pd.testing.assert_frame_equal(models[0].equations_, models[1].equations_)
+
+
+def test_threads_do_not_change_the_result(random_weights, frame):
+    y = np.sin(frame["mass"] * 3) * frame["speed"]
+    one, two = (
+        NeuralSymbolicRegressor(random_weights, n_jobs=n_jobs, random_state=0).fit(frame, y) for n_jobs in (1, 2)
+    )
+    assert one.equation_ == two.equation_
+
+
+def test_torch_keeps_its_number_of_threads(random_weights, frame):
+    before = torch.get_num_threads()
+    NeuralSymbolicRegressor(random_weights, n_jobs=2, random_state=0).fit(frame, frame["mass"] ** 2)
+    assert torch.get_num_threads() == before
+
+
+def test_neither_the_order_of_the_rows_nor_repetition_matters(random_weights, frame):
+    y = frame["mass"] ** 2 + np.random.default_rng(0).standard_normal(90)
+    base = NeuralSymbolicRegressor(random_weights, random_state=0).fit(frame, y)
+    order = np.random.default_rng(1).permutation(90)
+    shuffled = NeuralSymbolicRegressor(random_weights, random_state=0).fit(frame.iloc[order], y.iloc[order])
+    assert shuffled.equation_ == base.equation_
+    weights = np.random.default_rng(2).integers(0, 3, 90)
+    weighted = NeuralSymbolicRegressor(random_weights, random_state=0).fit(frame, y, sample_weight=weights)
+    rows = np.repeat(np.arange(90), weights)
+    repeated = NeuralSymbolicRegressor(random_weights, random_state=0).fit(frame.iloc[rows], y.iloc[rows])
+    assert weighted.equation_ == repeated.equation_
+
+
+def test_max_complexity_and_operators_limit_the_equations(random_weights, frame):
+    y = np.sin(frame["mass"]) * frame["speed"]
+    short = NeuralSymbolicRegressor(random_weights, max_complexity=4, max_time=0.5, random_state=0).fit(frame, y)
+    assert short.equations_["complexity"].max() <= 4
+    plain = NeuralSymbolicRegressor(random_weights, operators=["add", "mul"], max_time=0.5, random_state=0).fit(
+        frame, y
+    )
+    assert not any(name in text for text in plain.equations_["equation"] for name in ("sin", "exp", "log", "sqrt"))
+
+
+def test_max_time_is_honoured(random_weights, frame):
+    y = np.random.default_rng(0).standard_normal(90)
+    NeuralSymbolicRegressor(random_weights, max_time=0.2, random_state=0).fit(frame, y)  # loads everything
+    started = time.monotonic()
+    model = NeuralSymbolicRegressor(random_weights, max_time=1.0, random_state=0).fit(frame, y)
+    assert 0.8 < time.monotonic() - started < 1.8
+    assert np.isfinite(model.predict(frame)).all()
+
+
+def test_no_time_at_all_gives_a_constant_or_affine_equation(random_weights, frame):
+    model = NeuralSymbolicRegressor(random_weights, max_time=1e-6).fit(frame, frame["mass"] * 2.5 + 1)
+    assert model.score(frame, frame["mass"] * 2.5 + 1) > 0.999
+
+
+def test_an_interrupted_fit_still_predicts(random_weights, frame, monkeypatch):
+    from nesymres_sk.search.proposers import NetworkProposer
+
+    def interrupt(self, n, deadline):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NetworkProposer, "propose", interrupt)
+    model = NeuralSymbolicRegressor(random_weights)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(frame, frame["mass"] ** 2)
+    assert model.score(frame, frame["mass"] ** 2) > 0.9
+    assert len(model.equations_) >= 2
+
+
+@pytest.mark.parametrize("selection", ["mdl", "paper", "accuracy", "best"])
+def test_every_selection_rule_chooses_a_row(random_weights, frame, selection):
+    model = NeuralSymbolicRegressor(random_weights, selection=selection, random_state=0)
+    model.fit(frame, np.exp(frame["mass"]))
+    assert model.equation_ == model.equations_["equation"][model.best_index_]
+
+
+def test_grid_search_clone_and_pipeline(random_weights, frame):
+    y = frame["mass"] * 3 + 1
+    grid = GridSearchCV(
+        make_pipeline(StandardScaler(), NeuralSymbolicRegressor(random_weights, random_state=0)),
+        {"neuralsymbolicregressor__beam_size": [2, 4]},
+        cv=2,
+    ).fit(frame, y)
+    assert grid.best_score_ > 0.99
+    model = NeuralSymbolicRegressor(random_weights, beam_size=7, operators=["add"])
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_verbose_prints_a_line_for_each_round(random_weights, frame, capsys):
+    NeuralSymbolicRegressor(random_weights, verbose=1).fit(frame, np.exp(frame["mass"]))
+    assert capsys.readouterr().out.startswith("round 1: ")
+    NeuralSymbolicRegressor(random_weights).fit(frame, np.exp(frame["mass"]))
+    assert capsys.readouterr().out == ""
+
+
+def test_bfgs_as_in_the_paper(random_weights, frame):
+    model = NeuralSymbolicRegressor(random_weights, constant_optimizer="bfgs", beam_size=4, random_state=0)
+    assert np.isfinite(model.fit(frame, np.exp(frame["mass"])).predict(frame)).all()
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = (
+        "import sys, nesymres_sk; "
+        "heavy = {'torch', 'numba', 'sympy', 'scipy', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); "
+        "assert not heavy, heavy; "
+        "from nesymres_sk import NeuralSymbolicRegressor; NeuralSymbolicRegressor(); "
+        "heavy = {'torch', 'numba', 'sympy'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unknown_attributes_of_the_package_are_errors():
+    import nesymres_sk
+
+    with pytest.raises(AttributeError, match="no attribute 'Regressor'"):
+        getattr(nesymres_sk, "Regressor")  # noqa: B009
+    assert "fit_constants" in dir(nesymres_sk)

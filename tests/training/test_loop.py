@@ -1,0 +1,214 @@
+"""The loop learns, keeps its files, and continues after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import toy
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.model.checkpoint import load_network, read_header
+from nesymres_sk.model.network import Network
+from nesymres_sk.model.shards import shards_named
+from nesymres_sk.training.batches import aligned, split_by_length, to_step
+from nesymres_sk.training.evaluation import evaluate, predict, token_loss
+from nesymres_sk.training.flops import step_flops
+from nesymres_sk.training.loop import Trainer
+
+CPU = torch.device("cpu")
+
+
+def make(out: Path, **settings: Any) -> Trainer:
+    recipe = dataclasses.replace(toy.RECIPE, **settings.pop("recipe", {}))
+    return Trainer(recipe, out, **{"device": CPU, "time_limit": 60.0, **settings})
+
+
+def records(out: Path, kind: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def test_learns_and_exports_the_average(tmp_path: Path) -> None:
+    held_out = [toy.batch(128, seed=99)]
+    trainer = make(tmp_path, recipe={"length_parts": 2})
+    before = evaluate(trainer.averaged, [to_step(held_out[0], 1)], CPU)
+    result = trainer.run(itertools.islice(toy.batches(32, seed=1), 200), held_out)
+    assert result is not None
+    assert before.recovery < 0.3
+    assert result.loss < 0.3 * before.loss
+    assert result.recovery > 0.7
+    exported = load_network(shards_named(tmp_path, "toy"))
+    again = evaluate(exported, [to_step(held_out[0], 1)], CPU)
+    assert again.loss == pytest.approx(result.loss, abs=0.02)
+    header = read_header(shards_named(tmp_path, "toy")[0])
+    assert json.loads(header["problems"]) == 200 * 32
+    assert json.loads(header["held_out"])["recovery"] == result.recovery
+    (evaluation,) = records(tmp_path, "evaluation")
+    assert evaluation["loss"] == result.loss
+    assert records(tmp_path, "train")[-1]["step"] == 200
+
+
+def test_recovery_is_that_of_greedy_decoding(tmp_path: Path) -> None:
+    trainer = make(tmp_path)
+    trainer.run(itertools.islice(toy.batches(32, seed=1), 60))
+    network, batch = trainer.averaged, toy.batch(64, seed=5)
+    part = to_step(batch, 0).parts[0]
+    right = 0
+    with torch.no_grad():
+        memory = network.encode(part.points, part.n_points, part.present, part.log_scales)
+        cache = network.start_cache(memory)
+        tokens = torch.full((64,), v.START)
+        steps = []
+        for _ in range(8):
+            tokens = network.step(tokens, cache).argmax(-1)
+            steps.append(tokens)
+    decoded = torch.stack(steps, 1).tolist()
+    for row, label in zip(decoded, batch.tokens.tolist(), strict=True):
+        target = label[1 : label.index(v.END) + 1]
+        right += row[: len(target)] == target
+    assert 0 < right < 64
+    assert evaluate(network, [to_step(batch, 2)], CPU).recovery == right / 64
+
+
+def test_parts_have_the_gradient_of_the_whole() -> None:
+    torch.manual_seed(0)
+    network = Network(toy.RECIPE.model_config())
+    batch = toy.batch(20, seed=3)
+    batch.n_points[:] = np.arange(20) % 12 + 4
+    gradients = []
+    for n_parts in (0, 3):
+        step = to_step(batch, n_parts)
+        assert step.n_tokens == (batch.tokens[:, 1:] > 0).sum()
+        for part in step.parts:
+            (token_loss(predict(network, part), part.tokens) / step.n_tokens).backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+        network.zero_grad()
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
+    widths = [piece.tokens.shape[1] for piece in split_by_length(batch, 2)]
+    assert widths == [3, 5]
+
+
+def test_aligned_streams_have_equal_shapes() -> None:
+    buckets = ((4, 1.0), (8, 2.0), (16, 1.0))
+
+    def source(seed: int) -> Any:
+        rng = np.random.default_rng(seed)
+        for index in range(400):
+            n = int(rng.choice([4, 8, 16], p=[0.25, 0.5, 0.25]))
+            batch = toy.batch(1, seed=index)
+            yield batch._replace(points=batch.points[:, :n], log_scales=np.full((1, 11), index, np.float32))
+
+    first, second = (list(aligned(source(seed), buckets, 5)) for seed in (1, 2))
+    shapes = [[batch.points.shape for batch in batches] for batches in (first, second)]
+    n = min(map(len, shapes))
+    assert n > 300
+    assert shapes[0][:n] == shapes[1][:n]
+    # nothing is given out twice
+    assert len({batch.log_scales[0, 0] for batch in first}) == len(first)
+
+
+def test_bad_batches_are_skipped_and_counted(tmp_path: Path) -> None:
+    def source() -> Any:
+        for index, batch in enumerate(itertools.islice(toy.batches(8, seed=2), 10)):
+            if index in (3, 6):
+                batch.log_scales[0, 0] = np.nan
+            yield batch
+
+    trainer = make(tmp_path)
+    trainer.run(source())
+    (record,) = records(tmp_path, "train")
+    assert (record["step"], record["skipped"]) == (10, 2)
+    assert np.isfinite(record["loss"])
+    assert all(parameter.isfinite().all() for parameter in trainer.averaged.parameters())
+
+
+def test_resuming_equals_not_stopping(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"recipe": {"decay_fraction": 0.0}}
+    whole = make(tmp_path / "whole", **settings)
+    whole.run(itertools.islice(toy.batches(8, seed=4), 8))
+    make(tmp_path / "parts", **settings).run(itertools.islice(toy.batches(8, seed=4), 5))
+    second = make(tmp_path / "parts", resume=tmp_path / "parts", **settings)
+    assert second.progress.step == 5
+    second.run(itertools.islice(toy.batches(8, seed=4), 5, 8))
+    torch.testing.assert_close(second.network.state_dict(), whole.network.state_dict(), rtol=0.0, atol=0.0)
+    torch.testing.assert_close(second.averaged.state_dict(), whole.averaged.state_dict(), rtol=0.0, atol=0.0)
+    assert second.progress.problems == whole.progress.problems == 64
+
+
+def test_resuming_from_weights_warms_up_again(tmp_path: Path) -> None:
+    first = make(tmp_path)
+    first.run(itertools.islice(toy.batches(8, seed=4), 20))
+    (tmp_path / "state.pt").unlink()
+    second = make(tmp_path / "next", resume=tmp_path)
+    for name, tensor in first.averaged.state_dict().items():
+        torch.testing.assert_close(second.network.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+    second.run(itertools.islice(toy.batches(8, seed=5), 1))
+    assert (second.progress.step, second.progress.problems) == (21, 168)
+    assert records(tmp_path / "next", "train")[0]["lr_factor"] == pytest.approx(1 / 11)
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to resume"):
+        make(tmp_path, resume=tmp_path / "elsewhere")
+
+
+def test_time_limit_and_shared_schedule(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    trainer = make(tmp_path, time_limit=2.0, total_time=6.0)
+    trainer.run(toy.batches(8, seed=6))
+    assert 1.5 < time.monotonic() - begun < 2.5
+    # two thirds of the schedule are left: no decay yet, and the whole two seconds are booked
+    assert records(tmp_path, "train")[-1]["lr_factor"] == 1.0
+    assert trainer.progress.elapsed == 2.0
+    second = make(tmp_path, time_limit=4.0, total_time=6.0, resume=tmp_path, started=time.monotonic() - 3.0)
+    second.run(toy.batches(8, seed=6))
+    assert records(tmp_path, "train")[-1]["lr_factor"] < 0.1
+    assert second.progress.elapsed == 6.0
+
+
+def test_flops_of_linear_layers(tmp_path: Path) -> None:
+    network = Network(toy.RECIPE.model_config())
+    step = to_step(toy.batch(8, seed=1), 0)
+    counted = step_flops(network, step.parts)
+    # every position of points, latents and tokens goes through parts of the network; 6 operations per weight and use
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    assert 6 * n_parameters * 8 < counted < 6 * n_parameters * 8 * (16 + 8 + 41)
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+KILLED = """
+import sys, pathlib, dataclasses, torch, toy
+from nesymres_sk.training.loop import Trainer
+out = pathlib.Path(sys.argv[1])
+recipe = dataclasses.replace(toy.RECIPE, checkpoint_seconds=0.2)
+Trainer(recipe, out, device=torch.device("cpu"), time_limit=60.0).run(toy.batches(8, seed=7))
+"""
+
+
+def test_killed_run_resumes(tmp_path: Path, environment: dict[str, str]) -> None:
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], env=environment)
+    try:
+        end = time.monotonic() + 30.0
+        while not (tmp_path / "state.pt").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.5)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    trainer = make(tmp_path, resume=tmp_path)
+    step, problems = trainer.progress.step, trainer.progress.problems
+    assert step > 0
+    assert problems == 8 * step
+    trainer.run(itertools.islice(toy.batches(8, seed=8), 5))
+    assert trainer.progress.step == step + 5
