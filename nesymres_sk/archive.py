@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nesymres_sk.expressions.expression import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nesymres_sk.table import Table
 
 _KEPT_PER_COMPLEXITY = 4
 
@@ -112,3 +118,37 @@ def _replaces(entry: Entry, twin: Entry) -> bool:
     if twin.snapped and not entry.snapped:
         return entry.error < 0.5 * twin.error  # simple constants are worth more than the last digits of the error
     return entry.error < twin.error or (entry.snapped and not twin.snapped)
+
+
+def pareto_table(front: list[Entry], table: Table, names: list[str]) -> pd.DataFrame:
+    """The front as it is shown: ``complexity``, ``loss``, ``r2``, ``score``, ``log_prob`` and ``equation``.
+
+    Parameters
+    ----------
+    front : list of Entry
+        In order of complexity.
+    table : Table
+        Training data.
+    names : list of str
+        Names of the columns.
+    """
+    import pandas as pd
+
+    from nesymres_sk.expressions.infix import to_infix
+    from nesymres_sk.fitting.selection import scores
+
+    errors = np.array([entry.error for entry in front])
+    complexities = [entry.complexity for entry in front]
+    variance = table.variance
+    with np.errstate(over="ignore", under="ignore"):
+        losses = errors * table.y_scale * table.y_scale
+    return pd.DataFrame(
+        {
+            "complexity": complexities,
+            "loss": losses,
+            "r2": 1.0 - errors / variance if variance > 0 else np.ones(len(errors)),
+            "score": scores(np.maximum(errors, table.floor).tolist(), complexities),
+            "log_prob": [entry.log_prob for entry in front],
+            "equation": [to_infix(entry.expression, names) for entry in front],
+        }
+    )

@@ -15,10 +15,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 if TYPE_CHECKING:
-    import pandas as pd
     import sympy
 
-    from nesymres_sk.archive import Archive, Entry
+    from nesymres_sk.archive import Archive
     from nesymres_sk.deadline import Deadline
     from nesymres_sk.expressions.expression import Expression
     from nesymres_sk.search.candidate import Candidate, Proposer
@@ -192,11 +191,10 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         from nesymres_sk.columns import select_columns
         from nesymres_sk.model.registry import resolve
         from nesymres_sk.search.grammar import check_operators
-        from nesymres_sk.search.proposers import PriorProposer
         from nesymres_sk.solver import Settings, solve, warm_up
         from nesymres_sk.table import Table
 
-        warm_up(deadline, *([] if self.max_time is None else [lambda: PriorProposer(1).propose(1, Deadline())]))
+        warm_up(deadline, *([] if self.max_time is None else [_load_prior]))
         check_operators(self.operators)
         resolve(self.weights)  # a wrong name is an error also where the network turns out not to be needed
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
@@ -330,6 +328,7 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def _publish(self, archive: Archive, table: Table) -> None:
         """Set the fitted attributes from what the search has found."""
+        from nesymres_sk.archive import pareto_table
         from nesymres_sk.fitting.selection import choose
 
         front = archive.front()
@@ -349,30 +348,6 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.equation_ = str(equations["equation"][best])
 
 
-def pareto_table(front: list[Entry], table: Table, names: list[str]) -> pd.DataFrame:
-    """The front as it is shown, see :class:`NeuralSymbolicRegressor`."""
-    import pandas as pd
-
-    from nesymres_sk.expressions.infix import to_infix
-    from nesymres_sk.fitting.selection import scores
-
-    errors = np.array([entry.error for entry in front])
-    complexities = [entry.complexity for entry in front]
-    variance = table.variance
-    with np.errstate(over="ignore", under="ignore"):
-        losses = errors * table.y_scale * table.y_scale
-    return pd.DataFrame(
-        {
-            "complexity": complexities,
-            "loss": losses,
-            "r2": 1.0 - errors / variance if variance > 0 else np.ones(len(errors)),
-            "score": scores(np.maximum(errors, table.floor).tolist(), complexities),
-            "log_prob": [entry.log_prob for entry in front],
-            "equation": [to_infix(entry.expression, names) for entry in front],
-        }
-    )
-
-
 class _ThreadLimited:
     """A network's proposer that leaves torch's number of threads as it found it."""
 
@@ -389,6 +364,13 @@ class _ThreadLimited:
             return self._proposer.propose(n, deadline)
         finally:
             torch.set_num_threads(before)
+
+
+def _load_prior() -> None:
+    from nesymres_sk.deadline import Deadline
+    from nesymres_sk.search.proposers import PriorProposer
+
+    PriorProposer(1).propose(1, Deadline())
 
 
 def _report(progress: Progress) -> None:

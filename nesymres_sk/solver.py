@@ -20,6 +20,7 @@ from nesymres_sk.expressions.machine import evaluate_with_gradient
 from nesymres_sk.fitting.bfgs import fit_skeletons_bfgs
 from nesymres_sk.fitting.constants import fit_skeletons
 from nesymres_sk.fitting.linear import affine_equations
+from nesymres_sk.fitting.numbers import simple_number_cost
 from nesymres_sk.fitting.refinement import Target, refine
 from nesymres_sk.fitting.snapping import snap
 from nesymres_sk.scaling import unscale
@@ -30,6 +31,10 @@ FITTERS = {"lm": fit_skeletons, "bfgs": fit_skeletons_bfgs}
 
 #: Rows on which candidates are compared; the best are fitted to all rows afterwards.
 _SCREEN_ROWS = 256
+#: Rows on which the best are polished and simple constants are tried; only the front is fitted to all rows.
+_SAMPLE_ROWS = 10_000
+#: Largest increase of n * log(error) on all rows by simple constants, several of which may have been set.
+_MAX_LOSS_OF_FIT = 15.0
 #: Magnitudes of columns and target for which powers stay far from the limits of float64, so that candidates may be
 #: fitted in the user's own units.
 _NATURAL_RANGE = (1e-30, 1e30)
@@ -37,9 +42,11 @@ _NATURAL_RANGE = (1e-30, 1e30)
 _N_PROMISING, _SHARE_PROMISING = 12, 0.02
 #: How many times more starts they get.
 _MORE_STARTS = 4
+#: Share of the time, and seconds at most, that are kept for polishing and snapping what was found last.
+_RESERVE, _LARGEST_RESERVE = 0.1, 0.2
 #: Seconds from which loading the kernels must have been compilation.
 _COMPILATION = 3.0
-_WARM_UP = np.linspace(0.0, 1.0, 8)
+_loaded: set[Callable[[], object]] = set()
 
 
 @dataclass
@@ -168,16 +175,22 @@ def warm_up(deadline: Deadline, *others: Callable[[], object]) -> None:
     deadline : Deadline
         Moved by the time that compilation takes.
     others : callables
-        Further calls that may have to be compiled.
+        Further functions with kernels of their own, called once in a process.
     """
     started = deadline.elapsed
-    skeleton = Expression.from_names("add C mul C exp mul C x1")
-    fit_skeletons([skeleton], _WARM_UP[:, None], _WARM_UP, n_restarts=1, rng=np.random.default_rng(0))
-    evaluate_with_gradient(skeleton.with_constants((1.0, 1.0, 1.0)), _WARM_UP[:, None])
-    for call in others:
-        call()
+    for call in (_load_fit, *others):
+        if call not in _loaded:
+            call()
+            _loaded.add(call)
     if deadline.elapsed - started > _COMPILATION:
         deadline.at += deadline.elapsed - started
+
+
+def _load_fit() -> None:
+    skeleton = Expression.from_names("add C mul C exp mul C x1")
+    points = np.linspace(0.0, 1.0, 8)
+    fit_skeletons([skeleton], points[:, None], points, n_restarts=1, rng=np.random.default_rng(0))
+    evaluate_with_gradient(skeleton.with_constants((1.0, 1.0, 1.0)), points[:, None])
 
 
 class _Search:
@@ -186,11 +199,15 @@ class _Search:
     ) -> None:
         self.table = table
         self.settings = settings
-        self.deadline = deadline
+        self.end = deadline
+        # the last polish and simple constants need a little of the time
+        self.deadline = Deadline()
+        self.deadline.at = deadline.at - min(_RESERVE * deadline.remaining, _LARGEST_RESERVE)
         self.rng = rng
         self.archive = archive
         self.screen = table.subset(_SCREEN_ROWS, rng)
-        self.target = Target(table.X, table.y, table.y_scale, table.weight, table.n_effective, table.floor)
+        self.target = _target(table)
+        self.sample = _target(table.subset(_SAMPLE_ROWS, rng))
         scales = np.append(table.x_scales, table.y_scale)
         self.natural = bool(np.all((scales > _NATURAL_RANGE[0]) & (scales < _NATURAL_RANGE[1])))
         self.seen: set[tuple[Identity, bool]] = set()
@@ -198,7 +215,7 @@ class _Search:
 
     def run(self, sources: Sequence[Source], callback: Callable[[Progress], None] | None) -> None:
         for equation in affine_equations(self.table):
-            self._keep(equation, np.nan)
+            self._keep(equation, np.nan, polish=False)
         self._snap_front()
         turns = [_Turn(source, source.batch_size) for source in sources]
         round_ = 0
@@ -219,7 +236,7 @@ class _Search:
             turn.batch_size = min(turn.batch_size * turn.source.growth, max(turn.source.largest_batch, turn.batch_size))
             round_ += 1
             if callback is not None:
-                callback(Progress(round_, self.n_fitted, self.archive, self.deadline.elapsed))
+                callback(Progress(round_, self.n_fitted, self.archive, self.end.elapsed))
 
     def _is_exact(self) -> bool:
         """Whether an equation is exact up to rounding, with more rows than it could fit by chance."""
@@ -234,11 +251,10 @@ class _Search:
         promising = self._promising(forms)
         self._fit(promising, _MORE_STARTS * self.settings.n_restarts)
         for form in promising:
-            if self.deadline.passed:
-                # No time to polish: the fit to the compared rows is a valid answer if it is defined on all.
-                self._keep(self._in_users_units(form), form.log_prob, polish=False)
-            else:
-                self._keep(self._in_users_units(form), form.log_prob)
+            # Without time to polish, the fit to the compared rows is a valid answer if it is defined on all.
+            self._keep(self._in_users_units(form), form.log_prob, polish=not self.end.passed)
+            if self.end.passed:
+                break
         self._snap_front()
 
     def _forms(self, candidates: Iterable[Candidate], closed: bool) -> list[_Form]:
@@ -305,21 +321,37 @@ class _Search:
         return unscale(fitted, self.table.x_scales, self.table.y_scale) if form.scaled else canonical(fitted)
 
     def _keep(self, equation: Expression | None, log_prob: float, polish: bool = True) -> None:
-        """Fit an equation to all rows and put it into the archive if it is defined on all of them."""
+        """Polish an equation and put it into the archive, with its error on all rows, if it is defined on all."""
         if equation is None or not np.isfinite(equation.constants).all():
             return
         if polish:
-            equation, _ = refine(equation, self.target)
+            equation, _ = refine(equation, self.sample)
         self.archive.add(Entry(equation, self.table.error(equation), log_prob))
 
     def _snap_front(self) -> None:
-        """Try simple constants in every equation of the front, also in those that come forward by it."""
-        while not self.deadline.passed:
+        """Fit the equations of the front to all rows, with simple constants; also those that come forward by it."""
+        while not self.end.passed:
             entry = next((entry for entry in self.archive.front() if not entry.snapped), None)
             if entry is None:
                 return
-            snapped = snap(entry.expression, self.target, self.deadline)
+            snapped = self._fit_rest(snap(entry.expression, self.sample, self.end))
+            if not self._is_as_good(snapped, entry):
+                snapped = self._fit_rest(entry.expression)
             error = self.table.error(snapped)
-            if not np.isfinite(error):
-                snapped, error = entry.expression, entry.error
             self.archive.swap(entry, replace(entry, expression=snapped, error=error, snapped=True))
+
+    def _fit_rest(self, equation: Expression) -> Expression:
+        """Fit the constants that are no simple numbers to all rows, if there are more than in the sample."""
+        if len(self.target.y) == len(self.sample.y):
+            return equation
+        free = np.array([not np.isfinite(simple_number_cost(value)) for value in equation.constants], dtype=bool)
+        return refine(equation, self.target, free, max_steps=4)[0]
+
+    def _is_as_good(self, equation: Expression, entry: Entry) -> bool:
+        """Whether simple constants from the sample hold on all rows, within the noise."""
+        new, old = (max(error, self.table.floor) for error in (self.table.error(equation), entry.error))
+        return bool(self.table.n_effective * np.log(new / old) < _MAX_LOSS_OF_FIT)
+
+
+def _target(table: Table) -> Target:
+    return Target(table.X, table.y, table.y_scale, table.weight, table.n_effective, table.floor)

@@ -143,7 +143,7 @@ def test_the_deadline_is_honoured(X):
         Deadline(1.0),
         np.random.default_rng(0),
     )
-    assert 0.9 < time.monotonic() - started < 1.6
+    assert 0.8 < time.monotonic() - started < 1.6
     assert best(archive).complexity > 5
 
 

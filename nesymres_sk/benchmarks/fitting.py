@@ -43,7 +43,7 @@ def main(n: int = 300, seconds: float = 10.0, seed: int = 0) -> str:
     Returns
     -------
     str
-        Markdown: skeletons fitted per second and core, then exact answers and milliseconds per skeleton. Exact
+        Markdown: skeletons fitted per second of processor time, then exact answers and milliseconds per skeleton. Exact
         means an unexplained variance below 1e-9 on points not fitted to.
     """
     rng = np.random.default_rng(seed)
@@ -116,7 +116,8 @@ def _speed_table(seconds: float, seed: int) -> str:
     losses = fit_skeletons(skeletons, X, y, n_restarts=_RESTARTS, rng=np.random.default_rng(seed)).losses
     ours = len(skeletons) / (time.process_time() - start)
     lines = [
-        f"Random skeletons, {_POINTS} points, at most {_MAX_CONSTANTS} constants, {_RESTARTS} restarts, processor time of one core:",
+        f"Random skeletons, {_POINTS} points, at most {_MAX_CONSTANTS} constants, {_RESTARTS} restarts,",
+        "processor time of one core:",
         "",
         "| optimiser | skeletons per second | ours is faster by | ours fits better / worse |",
         "|---|---|---|---|",

@@ -23,9 +23,9 @@ from nesymres_sk.fitting.tidying import tidy
 #: Largest probability that a value lies so close to a simple number by chance.
 _MAX_CHANCE = 0.01
 #: Standard errors within which a simple number has to lie.
-_MAX_DEVIATION = 2.5
-#: Largest increase of n * log(mean squared error): 95 % of a chi-squared variable with one degree of freedom.
-_MAX_RATIO = 3.84
+_MAX_DEVIATION = 2.6
+#: Largest increase of n * log(mean squared error): 99 % of a chi-squared variable with one degree of freedom.
+_MAX_RATIO = 6.63
 #: Relative accuracy that a fit is trusted to reach at least.
 _RELATIVE_ERROR = 1e-9
 

@@ -190,9 +190,7 @@ class ProblemMaker:
         values[:, :, -1] = y
         values[np.arange(n) >= n_points[:, None]] = 0.0
         noise = self._noise(values[:, :, -1], n_points, level)
-        return Draw(
-            values, noise, n_points, n_columns, families, rescaled, constants, [card for card in cards if card]
-        )
+        return Draw(values, noise, n_points, n_columns, families, rescaled, constants, [card for card in cards if card])
 
     def batch(self, size: int, bucket: int | None = None) -> Batch:
         """Network inputs and labels of ``size`` fresh problems."""

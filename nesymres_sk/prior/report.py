@@ -164,8 +164,7 @@ def _sizes(cards: list[Card]) -> str:
     constants = np.array([len(card.skeleton.constants) for card in cards])
     edges = [1, 4, 7, 10, 13, 16, 20, 25, 30, 41]
     rows = [
-        (f"{low} to {high - 1}", _share(natural, low, high), _share(closed, low, high))
-        for low, high in pairwise(edges)
+        (f"{low} to {high - 1}", _share(natural, low, high), _share(closed, low, high)) for low, high in pairwise(edges)
     ]
     lengths = table("tokens of the label", ("tokens", "natural", "closed"), rows)
     counts = table(

@@ -57,7 +57,7 @@ class SkeletonSampler:
             if skeleton is None or skeleton.tokens in self.exclude:
                 continue
             count = self._counts.get(_anonymous(skeleton.tokens), 1)
-            if count > 1 and self._rng.random() >= count ** -self.config.flatten:
+            if count > 1 and self._rng.random() >= count**-self.config.flatten:
                 continue
             out.append(skeleton)
         return out

@@ -31,6 +31,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def mistake(error: ValueError) -> int:
+    """Tell what is wrong with the options; returns the exit status."""
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the trainer; returns the exit status."""
     started = time.monotonic()
@@ -49,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     from nesymres_sk.training.loop import HELD_OUT_SEED, Trainer
     from nesymres_sk.training.recipe import load_recipe
 
+    try:
+        recipe = load_recipe(options.recipe)
+    except ValueError as error:
+        return mistake(error)
     cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
     device = torch.device(f"cuda:{local_rank}" if cuda else "cpu")
     torch.set_num_threads(options.threads or max(1, len(os.sched_getaffinity(0)) // world))
@@ -58,7 +68,6 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_float32_matmul_precision("high")
     group = Group.from_environment(device)
     try:
-        recipe = load_recipe(options.recipe)
         trainer = Trainer(
             recipe,
             options.out,
@@ -72,21 +81,23 @@ def main(arguments: list[str] | None = None) -> int:
             started=started,
         )
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return mistake(error)
 
     def stop(number: int, frame: FrameType | None) -> None:
         trainer.stop = True
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     prior = RECIPES[recipe.prior]
     held_out: list[Batch] = []
     if group.leads:
         chunk = min(512, recipe.evaluation_problems)
         n_chunks = recipe.evaluation_problems // chunk
         held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
+    # Inherited by the workers: torchrun and shells signal whole process groups, and a worker that is ended in the
+    # middle of a batch leaves this process waiting for the rest of it.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), options.workers)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     source: Iterable[Batch] = stream
     if group.size > 1:
         source = aligned(stream, prior.point_buckets, options.seed + trainer.progress.step)

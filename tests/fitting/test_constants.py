@@ -27,6 +27,8 @@ _LAWS = {
     "add mul C cos mul C x1 mul C exp mul C x2": [1.0, 4.0, 2.0, -1.0],
     "div 1 add C mul C exp mul C x3": [0.5, 2.0, -1.2],
     "mul x1 tanh add C mul C x2": [-1.0, 2.0],
+    "add mul C x3 div mul x1 x2 add mul C x1 mul C x3": [0.8, 0.7, 1.4],
+    "sqrt exp mul C cos mul C x1": [0.8, 3.0],
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from nesymres_sk.model.checkpoint import load_network, read_header
 from nesymres_sk.model.inputs import table_to_batch
 from nesymres_sk.model.shards import shards_named
-from nesymres_sk.training.batches import to_step
 from nesymres_sk.training.__main__ import main
+from nesymres_sk.training.batches import to_step
 from nesymres_sk.training.state import load_state
 
 RECIPE = """
@@ -43,14 +45,15 @@ def command(tmp_path: Path, seconds: float, *more: str) -> list[str]:
 def test_trains_exports_and_stops_on_a_signal(tmp_path: Path, environment: dict[str, str]) -> None:
     arguments = [sys.executable, "-m", "nesymres_sk.training", *command(tmp_path, 60.0)]
     out = tmp_path / "out"
-    process = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     # the first line comes when training starts
     assert process.stdout.readline().startswith("start recipe short")
     end = time.monotonic() + 60.0
     while not (out / "state.pt").exists() and time.monotonic() < end:
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    # the whole group, as torchrun does: the makers of problems must leave the stopping to the trainer
+    os.killpg(process.pid, signal.SIGTERM)
     text = process.communicate(timeout=30)[0]
     assert process.returncode == 0
     assert text.splitlines()[-1].startswith("end step")
@@ -71,7 +74,14 @@ def test_trains_exports_and_stops_on_a_signal(tmp_path: Path, environment: dict[
     assert memory.isfinite().all()
 
 
-def test_mistakes_end_with_a_message(tmp_path: Path, capsys: object) -> None:
-    assert main([*command(tmp_path, 5.0), "--resume", str(tmp_path / "nowhere")]) == 2
+def test_mistakes_end_with_a_message(
+    tmp_path: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--recipe", "huge", "--out", str(tmp_path), "--time-limit", "5"]) == 2
-    assert "huge" in capsys.readouterr().err  # type: ignore[attr-defined]
+    assert "known ones are base" in capsys.readouterr().err
+    nowhere = [*command(tmp_path, 5.0), "--resume", str(tmp_path / "nowhere")]
+    arguments = [sys.executable, "-m", "nesymres_sk.training", *nowhere]
+    ended = subprocess.run(arguments, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "nothing to resume" in ended.stderr
+    assert "Traceback" not in ended.stderr
