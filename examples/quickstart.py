@@ -41,7 +41,7 @@ AIR = pd.DataFrame(
 def discover(title: str, table: pd.DataFrame, target: str) -> NeuralSymbolicRegressor:
     """Fit one table and print what was found."""
     X, y = table.drop(columns=target), table[target]
-    model = NeuralSymbolicRegressor(random_state=0)
+    model = NeuralSymbolicRegressor(max_time=3, random_state=0)
     started = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - started

@@ -165,7 +165,7 @@ class Trainer:
         timed_out = False
         self.network.train()
         for step in steps:
-            if self.progress.step == self.progress.first_step or meter.flops is None:
+            if meter.flops is None:
                 meter.measure(self.network, step, self.device)
             timed_out = self.elapsed >= end
             elapsed, stop, n_tokens = self.group.agree(self.elapsed, self.stop or timed_out, step.n_tokens, self.device)
