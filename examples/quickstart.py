@@ -10,6 +10,7 @@ import time
 import pandas as pd
 
 from nesymres_sk import NeuralSymbolicRegressor
+from nesymres_sk.expressions.infix import to_infix
 
 # Mean distance from the Sun in astronomical units and sidereal period in days, Mercury to Neptune.
 # Source: N. Strobel, "Astronomy Notes", table "Planets: Orbital Properties", where the last four periods are in years.
@@ -41,13 +42,16 @@ AIR = pd.DataFrame(
 def discover(title: str, table: pd.DataFrame, target: str) -> NeuralSymbolicRegressor:
     """Fit one table and print what was found."""
     X, y = table.drop(columns=target), table[target]
-    model = NeuralSymbolicRegressor(max_time=3, random_state=0)
+    model = NeuralSymbolicRegressor(max_time=5, random_state=0)
     started = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - started
     print(f"{title}\n{'-' * len(title)}")
-    with pd.option_context("display.width", 120, "display.max_colwidth", 60):
-        print(model.equations_.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    front = model.equations_.copy()
+    front["equation"] = [
+        to_infix(expression, list(X.columns), digits=5) for expression in model.expressions_
+    ]  # short enough to read
+    print(front.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     print(f"law      {target} = {model.equation_}")
     print(f"R2       {model.score(X, y):.6f}")
     print(f"seconds  {seconds:.2f}\n")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nesymres_sk.benchmarks.estimators import NAMES
 from nesymres_sk.benchmarks.suites import SUITES
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from nesymres_sk.benchmarks.fitting import report
 
             print(report(args.seed, args.skeletons))
+        elif suite == "startup":
+            from nesymres_sk.benchmarks import startup
+
+            print(startup.report(args.seed))
         else:
             results[suite] = _run_suite(suite, args)
     if args.json is not None and results:
@@ -58,8 +63,8 @@ def _run_suite(suite: str, args: argparse.Namespace) -> list[Row]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
-    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "fitting"])
-    parser.add_argument("--estimator", nargs="+", default=["ours"], choices=["ours", "prior", "gplearn", "operon"])
+    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "fitting", "startup"])
+    parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument("--time", type=float, default=10.0, help="seconds for one fit (default 10)")
     parser.add_argument("--points", type=int, default=128, help="points of each problem (default 128)")
     parser.add_argument("--noise", type=float, default=0.0, help="noise on y, relative to its root mean square")

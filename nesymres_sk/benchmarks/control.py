@@ -1,4 +1,4 @@
-"""The control that the network must beat: the estimator without its network."""
+"""The estimator without its network, which is the control that the network must beat, and the network by itself."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ class PriorControl(NeuralSymbolicRegressor):
 
     def _sources(self, table: Table, rng: np.random.Generator, n_threads: int) -> list[Source]:
         return super()._sources(table, rng, n_threads)[1:]  # the first is the network
+
+
+class NetworkAlone(NeuralSymbolicRegressor):
+    """The same with the network's proposals only, without the random skeletons that fill half of the time."""
+
+    def _sources(self, table: Table, rng: np.random.Generator, n_threads: int) -> list[Source]:
+        return super()._sources(table, rng, n_threads)[:1]

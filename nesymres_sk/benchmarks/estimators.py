@@ -62,6 +62,13 @@ def fit_prior(X: Array, y: Array, options: Options) -> Found:
     return _fit_own(PriorControl, X, y, options)
 
 
+def fit_network(X: Array, y: Array, options: Options) -> Found:
+    """Fit ours with the network as the only source of skeletons."""
+    from nesymres_sk.benchmarks.control import NetworkAlone
+
+    return _fit_own(NetworkAlone, X, y, options)
+
+
 def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options) -> Found:
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
     model = kind(max_time=options.time_limit, random_state=options.seed, n_jobs=1, device="cpu", **width)
@@ -146,10 +153,15 @@ def _column_names(X: Array) -> list[str]:
 
 ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "ours": fit_ours,
+    "network": fit_network,
     "prior": fit_prior,
     "gplearn": fit_gplearn,
     "operon": fit_operon,
 }
+
+
+#: Estimators of the command line.
+NAMES = tuple(ESTIMATORS)
 
 
 def warm_up(estimator: str) -> None:

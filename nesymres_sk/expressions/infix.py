@@ -173,6 +173,8 @@ def _latex_pattern(row: Operator) -> list[str]:
 
 def _multiple_of_pi(value: float) -> tuple[int, int] | None:
     """Numerator and denominator of a number that is exactly the float of a simple multiple of π."""
+    if not abs(value) <= (_MAX_PI_NUMERATOR + 1) * math.pi:
+        return None
     for denominator in _PI_DENOMINATORS:
         numerator = round(value * denominator / math.pi)
         if 0 < abs(numerator) <= _MAX_PI_NUMERATOR and numerator * math.pi / denominator == value:

@@ -118,7 +118,7 @@ class ProblemStream:
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))
             if worker.is_alive():
-                worker.terminate()
+                worker.kill()
                 worker.join()
         self._pipes, self._workers = [], []
 
@@ -166,7 +166,10 @@ def _work(
 ) -> None:
     """Body of a worker: batches into the pipe until nobody reads it, as the stream was closed or its owner died."""
     sys.setswitchinterval(5e-4)  # a pipe takes 64 KiB at a time, and the sender waits for the interpreter each time
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle: it closes the stream
+    # Ctrl-C and SIGTERM, which shells and launchers send to whole process groups, are the owner's to handle: it closes
+    # the stream. A worker that ended in the middle of a batch would leave its owner waiting for the rest of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ready: queue.Queue[Any] = queue.Queue(maxsize=_READY_AHEAD)
     ended = threading.Event()
 

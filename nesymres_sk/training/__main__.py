@@ -92,9 +92,6 @@ def main(arguments: list[str] | None = None) -> int:
         chunk = min(512, recipe.evaluation_problems)
         n_chunks = recipe.evaluation_problems // chunk
         held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
-    # Inherited by the workers: torchrun and shells signal whole process groups, and a worker that is ended in the
-    # middle of a batch leaves this process waiting for the rest of it.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), options.workers)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

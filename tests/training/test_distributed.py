@@ -33,7 +33,7 @@ def half(batch: Batch, rank: int) -> Batch:
 
 def train(out: Path, batches: object, group: object = None) -> None:
     settings = {**toy.RECIPE.__dict__, "length_parts": 2, "decay_fraction": 0.0}
-    trainer = Trainer(Recipe(**settings), out, device=torch.device("cpu"), time_limit=60.0, group=group)  # type: ignore[arg-type]
+    trainer = Trainer(Recipe(**settings), out, device=torch.device("cpu"), time_limit=600.0, group=group)  # type: ignore[arg-type]
     trainer.run(itertools.islice(batches, N_STEPS))  # type: ignore[call-overload]
 
 

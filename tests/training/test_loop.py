@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 
 def make(out: Path, **settings: Any) -> Trainer:
     recipe = dataclasses.replace(toy.RECIPE, **settings.pop("recipe", {}))
-    return Trainer(recipe, out, **{"device": CPU, "time_limit": 60.0, **settings})
+    return Trainer(recipe, out, **{"device": CPU, "time_limit": 600.0, **settings})
 
 
 def records(out: Path, kind: str) -> list[dict[str, Any]]:
@@ -192,7 +192,7 @@ import sys, pathlib, dataclasses, torch, toy
 from nesymres_sk.training.loop import Trainer
 out = pathlib.Path(sys.argv[1])
 recipe = dataclasses.replace(toy.RECIPE, checkpoint_seconds=0.2)
-Trainer(recipe, out, device=torch.device("cpu"), time_limit=60.0).run(toy.batches(8, seed=7))
+Trainer(recipe, out, device=torch.device("cpu"), time_limit=600.0).run(toy.batches(8, seed=7))
 """
 
 
