@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if suite == "fitting":
             from nesymres_sk.benchmarks.fitting import report
 
-            print(report(args.seed, args.skeletons))
+            print(report(args.seed, args.number or 300))
         elif suite == "startup":
             from nesymres_sk.benchmarks import startup
 
@@ -41,16 +41,18 @@ def _run_suite(suite: str, args: argparse.Namespace) -> list[Row]:
     from nesymres_sk.benchmarks import report, runner
     from nesymres_sk.benchmarks.estimators import Options
     from nesymres_sk.benchmarks.suites import load_suite
+    from nesymres_sk.benchmarks.unseen import draw_suite
 
-    problems = load_suite(suite, args.problems)
+    problems = draw_suite(args.number or 100, args.seed) if suite == "unseen" else load_suite(suite, args.problems)
     settings = runner.Settings(Options(args.time, args.seed, args.beam_size), args.points, args.noise)
     rows: list[Row] = []
     for row in runner.run(problems, args.estimator, settings, args.jobs):
         rows.append(row)
-        print(
-            f"\r{suite}: {row.estimator} {len(rows)} of {len(problems) * len(args.estimator)}", end="", file=sys.stderr
-        )
-    print(file=sys.stderr)
+        if sys.stderr.isatty():
+            done = f"{len(rows)} of {len(problems) * len(args.estimator)}"
+            print(f"\r{suite}: {row.estimator} {done}", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     order = [problem.name for problem in problems]
     rows.sort(key=lambda row: (args.estimator.index(row.estimator), order.index(row.problem)))
     conditions = f"{len(problems)} problems, {args.points} points, noise {args.noise:g}, {args.time:g} s on one core"
@@ -63,7 +65,7 @@ def _run_suite(suite: str, args: argparse.Namespace) -> list[Row]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
-    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "fitting", "startup"])
+    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "fitting", "startup"])
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument("--time", type=float, default=10.0, help="seconds for one fit (default 10)")
     parser.add_argument("--points", type=int, default=128, help="points of each problem (default 128)")
@@ -72,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of the points and the estimators")
     parser.add_argument("--beam-size", type=int, help="width of our decoding (default: the estimator's)")
     parser.add_argument("--problems", metavar="TEXT[,TEXT]", help="only problems whose name contains one of these")
-    parser.add_argument("--skeletons", type=int, default=300, help="problems of the fitting suite (default 300)")
+    parser.add_argument(
+        "--number", type=int, help="random problems of the suites fitting (default 300) and unseen (default 100)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rows to a file")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print one line per problem")
     return parser

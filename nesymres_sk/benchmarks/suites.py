@@ -16,8 +16,9 @@ from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
 
 #: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``feynman``: all equations with at most
-#: three inputs of the Feynman Symbolic Regression Database (Udrescu and Tegmark 2020), with its own ranges.
-SUITES = ("nguyen", "feynman")
+#: three inputs of the Feynman Symbolic Regression Database (Udrescu and Tegmark 2020), with its own ranges. ``oos-nc``,
+#: ``oos-wc``, ``oos-fc``: long equations kept out of training, see :mod:`nesymres_sk.benchmarks.out_of_sample`.
+SUITES = ("nguyen", "feynman", "oos-nc", "oos-wc", "oos-fc")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nesymres_sk.model.network import Network
 
 INDEX = "registry.json"
+HISTORY = "history.jsonl"
 
 _lock = threading.RLock()
 #: Files whose checksum was right, by path, time of change, size and checksum.
@@ -163,7 +164,8 @@ def register(
     source : path or sequence of path
         Directory, file, or all files of a checkpoint.
     trained : str, optional
-        How and when they were trained, in words; by default the ``trained`` of the checkpoint's own metadata.
+        How they were trained, in words; by default what the trainer wrote into the checkpoint. The trainer's numbers
+        also become a line of the training history, ``history.jsonl``.
     directory : Path, optional
         Directory of the registry instead of the package's own.
 
@@ -197,17 +199,33 @@ def register(
     entry = {
         "shards": shards,
         "parameters": int(header["parameters"]),
-        "trained": header.get("trained", "") if trained is None else trained,
+        "trained": _in_words(header) if trained is None else trained,
     }
     index[name] = entry
     temporary = directory / f".{INDEX}.{os.getpid()}.tmp"
     temporary.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(temporary, directory / INDEX)
+    if "problems" in header:
+        with (directory / HISTORY).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"name": name, "file": shards[0]["file"], **_history(header)}) + "\n")
     kept = {shard["file"] for shard in shards}
     for shard in old:
         if shard["file"] not in kept:
             (directory / shard["file"]).unlink(missing_ok=True)
     return entry
+
+
+def _history(header: dict[str, str]) -> dict[str, Any]:
+    """What the trainer wrote into a checkpoint about its run."""
+    run = {key: json.loads(header[key]) for key in ("problems", "steps", "seconds", "held_out", "parameters")}
+    return {"recipe": json.loads(header["recipe"])["name"], "device": header["device"], **run}
+
+
+def _in_words(header: dict[str, str]) -> str:
+    if "problems" not in header:
+        return header.get("trained", "")
+    run = _history(header)
+    return f"recipe {run['recipe']}, {run['problems']} problems in {run['seconds']:.0f} s on {run['device']}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import compile_programs
 from nesymres_sk.model.inputs import POINT_WIDTH, Batch, assemble, masked_scales
+from nesymres_sk.prior.fingerprints import are_held_out
 from nesymres_sk.prior.recipes import PriorConfig
 from nesymres_sk.prior.skeletons import SkeletonSampler, constant_roles
 from nesymres_sk.prior.supports import draw_points
@@ -84,8 +85,16 @@ class Card:
 class _Deck:
     """Cards for tables of one width, each dealt a fixed number of times, well shuffled."""
 
-    def __init__(self, sampler: SkeletonSampler, n_columns: int, rng: np.random.Generator, chunk: int) -> None:
+    def __init__(
+        self,
+        sampler: SkeletonSampler,
+        n_columns: int,
+        rng: np.random.Generator,
+        chunk: int,
+        exclude: NDArray[np.uint64],
+    ) -> None:
         self._sampler = sampler
+        self._exclude = exclude
         self._n_columns = n_columns
         self._rng = rng
         self._chunk = chunk
@@ -103,11 +112,17 @@ class _Deck:
         self._cards = [self._cards[i] for i in kept.tolist()]
         rest = np.searchsorted(kept, self._order)
         first = len(self._cards)
-        limit = self._sampler.config.max_length
+        config = self._sampler.config
         while len(self._cards) < first + self._chunk:
-            for skeleton in self._sampler.sample(self._chunk, self._n_columns):
-                closed = close(skeleton) if self._sampler.config.rescaled > 0.0 else skeleton
-                if len(closed.tokens) <= limit and len(skeleton.constants) <= _MAX_CONSTANTS:
+            skeletons = self._sampler.sample(self._chunk, self._n_columns)
+            labels = closures = skeletons
+            if config.rescaled > 0.0 or self._exclude.size:
+                closures = [close(skeleton) for skeleton in skeletons]
+            if config.rescaled > 0.0:
+                labels = closures
+            barred = are_held_out(skeletons, closures, self._exclude).tolist()
+            for skeleton, closed, out in zip(skeletons, labels, barred, strict=True):
+                if len(closed.tokens) <= config.max_length and len(skeleton.constants) <= _MAX_CONSTANTS and not out:
                     self._cards.append(Card(skeleton, closed, tuple(constant_roles(skeleton))))
         fresh = np.tile(np.arange(first, len(self._cards)), _USES)
         self._order = self._rng.permutation(np.concatenate([rest, fresh]))
@@ -122,8 +137,9 @@ class ProblemMaker:
         The recipe.
     rng : numpy.random.Generator
         All randomness comes from here.
-    exclude : collection of tuple of int, optional
-        Canonical token sequences that never become equations.
+    exclude : collection of int, optional
+        Fingerprints of skeletons that never become equations, from
+        :func:`nesymres_sk.prior.fingerprints.hold_out`.
     chunk : int, default 512
         Skeletons drawn at a time for each number of columns; small for a few problems, larger for a stream.
 
@@ -141,14 +157,15 @@ class ProblemMaker:
         self,
         config: PriorConfig,
         rng: np.random.Generator,
-        exclude: Collection[tuple[int, ...]] = (),
+        exclude: Collection[int] = (),
         chunk: int = 512,
     ) -> None:
         self.config = config
         self._rng = rng
         self._columns = np.array(config.column_weights) / sum(config.column_weights)
+        excluded = np.array(sorted(exclude), dtype=np.uint64)
         self._decks = [
-            _Deck(SkeletonSampler(config, rng, exclude), d + 1, rng, chunk) for d in range(self._columns.size)
+            _Deck(SkeletonSampler(config, rng), d + 1, rng, chunk, excluded) for d in range(self._columns.size)
         ]
         sizes = np.array([size for size, _ in config.point_buckets])
         shares = np.array([share for _, share in config.point_buckets])

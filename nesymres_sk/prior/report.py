@@ -1,8 +1,7 @@
-"""What the prior really produces: throughput, survival of operators, leaks of the support, lengths, duplicates."""
+"""What the prior really produces, as tables: throughput, survival of operators, leaks of the support, duplicates."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -10,54 +9,52 @@ from itertools import pairwise
 import numpy as np
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions.closure import close
-from nesymres_sk.expressions.operators import OPERATORS
-from nesymres_sk.prior.problems import Card, Draw, ProblemMaker
+from nesymres_sk.prior.problems import Card, Draw
 from nesymres_sk.prior.recipes import PriorConfig
-from nesymres_sk.prior.skeletons import SkeletonSampler
-from nesymres_sk.prior.supports import shape_of
+from nesymres_sk.prior.sample import (
+    ANY_SHAPE,
+    LEAK_OPERATORS,
+    Sample,
+    column_magnitudes,
+    lengths,
+    operator_survival,
+    operators_given_shape,
+    told_scales,
+)
+from nesymres_sk.prior.throughput import stage_rates, stream_rate
 from nesymres_sk.prior.values import KEPT, OUTCOMES
 
-_LEAK_OPERATORS = ("sqrt", "log", "exp", "sin", "asin", "acos", "tan", "div", "inv", "pow", "tanh", "abs")
 
-
-def report(config: PriorConfig, n: int = 5000, seed: int = 0) -> str:
-    """Tables about ``n`` problems of a recipe.
-
-    Parameters
-    ----------
-    config : PriorConfig
-        The recipe.
-    n : int
-        Problems to draw.
-    seed : int
-        Seed of everything but the timings.
-
-    Returns
-    -------
-    str
-        Plain text.
-    """
-    maker = ProblemMaker(config, np.random.default_rng(seed))
-    maker.batch(64)  # compiles the kernels and calibrates
-    maker.outcomes.clear()
-    maker.record = []
-    draws: list[Draw] = []
-    while sum(len(draw.cards) for draw in draws) < n:
-        draws.append(maker.draw(min(1024, n)))
-    record = maker.record
-    cards = [card for draw in draws for card in draw.cards]
+def tables(sample: Sample) -> str:
+    """Tables about the problems of a sample, as plain text."""
+    cards = sample.cards
     parts = [
-        f"recipe {config.name}: {len(cards)} problems, {len(record)} attempts, {maker.given_up} supports given up",
-        _throughput(config, seed),
-        _outcomes(maker.outcomes),
-        _survival(record),
-        _leak(draws),
+        f"recipe {sample.config.name}: {len(cards)} problems, {len(sample.record)} attempts, "
+        f"{sample.given_up} supports given up",
+        _outcomes(sample.outcomes),
+        _survival(sample.record),
+        _leak(sample.draws),
         _sizes(cards),
+        _magnitudes(sample),
         _duplicates(cards),
         _examples(cards),
     ]
     return "\n\n".join(parts)
+
+
+def throughput(config: PriorConfig, seed: int, n_workers: int = 0, seconds: float = 2.0) -> str:
+    """Timings: every stage on one core, and a stream of ``n_workers`` processes unless that is 0."""
+    rows = [(name, f"{rate:,.0f}") for name, rate in stage_rates(config, seed, seconds)]
+    text = table("throughput of one core, per second of processor time", ("stage", "rate"), rows)
+    if n_workers == 0:
+        return text
+    problems, size = stream_rate(config, seed, n_workers, 5.0 * seconds)
+    rows = [
+        ("problems", f"{problems:,.0f}"),
+        ("problems for each worker", f"{problems / n_workers:,.0f}"),
+        ("megabytes", f"{size / 1e6:,.0f}"),
+    ]
+    return f"{text}\n\n" + table(f"a stream with {n_workers} workers, per second", ("what", "rate"), rows)
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -74,47 +71,10 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -
     return "\n".join([title, line(list(header)), *(line(row) for row in text)])
 
 
-def _throughput(config: PriorConfig, seed: int) -> str:
-    sampler = SkeletonSampler(config, seed)
-    n = 2000
-    start = time.perf_counter()
-    skeletons = sampler.sample(n)
-    sampled = time.perf_counter() - start
-    start = time.perf_counter()
-    for skeleton in skeletons:
-        close(skeleton)
-    closed = time.perf_counter() - start
-    maker = ProblemMaker(config, np.random.default_rng(seed))
-    maker.batch(1024)
-    start, n_problems = time.perf_counter(), 0
-    while time.perf_counter() - start < 3.0:
-        maker.batch(1024)
-        n_problems += 1024
-    whole = time.perf_counter() - start
-    rows = [
-        ("distinctness-weighted canonical skeletons", f"{n / sampled:,.0f}"),
-        ("closures", f"{n / closed:,.0f}"),
-        ("problems, ready batches of 1024", f"{n_problems / whole:,.0f}"),
-    ]
-    return table("throughput of one core, per second", ("stage", "rate"), rows)
-
-
 def _outcomes(outcomes: Counter[int]) -> str:
     total = sum(count for outcome, count in outcomes.items() if outcome)
     rows = [(OUTCOMES[i], outcomes[i] / total) for i in range(1, len(OUTCOMES))]
     return table("what becomes of an attempt", ("outcome", "share"), rows)
-
-
-def operator_survival(record: list[tuple[Card, int]]) -> dict[str, tuple[int, int]]:
-    """Attempts and kept problems of the equations that contain each operator."""
-    tried: Counter[int] = Counter()
-    kept: Counter[int] = Counter()
-    for card, outcome in record:
-        present = {token for token in card.skeleton.tokens if token >= v.FIRST_OPERATOR}
-        tried.update(present)
-        if outcome == KEPT:
-            kept.update(present)
-    return {row.name: (tried[v.operator_token(row.name)], kept[v.operator_token(row.name)]) for row in OPERATORS}
 
 
 def _survival(record: list[tuple[Card, int]]) -> str:
@@ -128,55 +88,48 @@ def _survival(record: list[tuple[Card, int]]) -> str:
     return table("operators: share of equations with it", ("operator", "proposed", "kept", "survival"), rows)
 
 
-def operators_given_shape(draws: list[Draw]) -> tuple[dict[str, Counter[str]], Counter[str]]:
-    """For every shape of a column: problems with such a column by operator, and in all."""
-    with_operator: dict[str, Counter[str]] = {}
-    in_all: Counter[str] = Counter()
-    for draw in draws:
-        for b, card in enumerate(draw.cards):
-            rows = int(draw.n_points[b])
-            shapes = {shape_of(draw.values[b, :rows, j]) for j in range(int(draw.n_columns[b]))} | {"(any)"}
-            names = {v.TOKENS[token] for token in card.skeleton.tokens if token >= v.FIRST_OPERATOR}
-            for shape in shapes:
-                in_all[shape] += 1
-                with_operator.setdefault(shape, Counter()).update(names)
-    return with_operator, in_all
-
-
 def _leak(draws: list[Draw]) -> str:
     with_operator, in_all = operators_given_shape(draws)
-    shapes = ["(any)", *sorted(shape for shape in in_all if shape != "(any)")]
+    shapes = [ANY_SHAPE, *sorted(shape for shape in in_all if shape != ANY_SHAPE)]
     rows = [
-        (shape, in_all[shape], *(with_operator[shape][name] / in_all[shape] for name in _LEAK_OPERATORS))
+        (shape, in_all[shape], *(with_operator[shape][name] / in_all[shape] for name in LEAK_OPERATORS))
         for shape in shapes
     ]
     return table(
         "P(operator | a column has this shape) against P(operator) in the first row",
-        ("shape of x", "problems", *_LEAK_OPERATORS),
+        ("shape of x", "problems", *LEAK_OPERATORS),
         rows,
     )
 
 
 def _sizes(cards: list[Card]) -> str:
-    natural = np.array([len(card.skeleton.tokens) for card in cards])
-    closed = np.array([len(card.closed.tokens) for card in cards])
+    natural, closed = lengths(cards)
     variables = np.array([len(card.skeleton.variables) for card in cards])
     constants = np.array([len(card.skeleton.constants) for card in cards])
     edges = [1, 4, 7, 10, 13, 16, 20, 25, 30, 41]
     rows = [
         (f"{low} to {high - 1}", _share(natural, low, high), _share(closed, low, high)) for low, high in pairwise(edges)
     ]
-    lengths = table("tokens of the label", ("tokens", "natural", "closed"), rows)
+    by_length = table("tokens of the label", ("tokens", "natural", "closed"), rows)
     counts = table(
         "variables and constants of the equation",
         ("number", "variables", "constants"),
         [(i, _share(variables, i, i + 1), _share(constants, i, i + 1)) for i in range(11)],
     )
-    return f"{lengths}\nmean        {natural.mean():.2f}    {closed.mean():.2f}\n\n{counts}"
+    return f"{by_length}\nmean        {natural.mean():.2f}    {closed.mean():.2f}\n\n{counts}"
 
 
 def _share(values: np.ndarray, low: int, high: int) -> float:
     return float(np.mean((values >= low) & (values < high)))
+
+
+def _magnitudes(sample: Sample) -> str:
+    columns, targets = column_magnitudes(sample.draws)
+    rows = [
+        (name, *np.quantile(values, (0.01, 0.25, 0.5, 0.75, 0.99)).tolist())
+        for name, values in (("columns", columns), ("target", targets), ("told scales", told_scales(sample.batch)))
+    ]
+    return table("decimal logarithm of root mean squares", ("quantile", "1 %", "25 %", "50 %", "75 %", "99 %"), rows)
 
 
 def _duplicates(cards: list[Card]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 
@@ -31,18 +30,10 @@ class SkeletonSampler:
         The recipe.
     seed : int, numpy.random.SeedSequence or numpy.random.Generator
         Two samplers with one seed draw the same skeletons.
-    exclude : collection of tuple of int, optional
-        Canonical token sequences that are never drawn (hold-out).
     """
 
-    def __init__(
-        self,
-        config: PriorConfig,
-        seed: int | np.random.SeedSequence | np.random.Generator,
-        exclude: Collection[tuple[int, ...]] = (),
-    ) -> None:
+    def __init__(self, config: PriorConfig, seed: int | np.random.SeedSequence | np.random.Generator) -> None:
         self.config = config
-        self.exclude = frozenset(exclude)
         self._rng = np.random.default_rng(seed)
         self._columns = np.array(config.column_weights) / sum(config.column_weights)
         self._counts = _calibration(_structure(config)) if config.flatten > 0.0 else {}
@@ -54,7 +45,7 @@ class SkeletonSampler:
         while len(out) < n:
             d = n_columns or 1 + int(self._rng.choice(self._columns.size, p=self._columns))
             skeleton = source.draw(d)
-            if skeleton is None or skeleton.tokens in self.exclude:
+            if skeleton is None:
                 continue
             count = self._counts.get(_anonymous(skeleton.tokens), 1)
             if count > 1 and self._rng.random() >= count**-self.config.flatten:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
-import queue
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -21,10 +20,10 @@ import numpy as np
 from nesymres_sk.model.inputs import Batch
 from nesymres_sk.prior.problems import ProblemMaker
 from nesymres_sk.prior.recipes import PriorConfig
+from nesymres_sk.prior.slots import Slots
 
-_POLL = 0.1  # seconds after which a worker with nothing to do looks whether it is still wanted
 _GRACE = 1.0  # seconds to finish the batch in hand
-_READY_AHEAD = 2
+_READY_AHEAD = 2  # batches that a worker may have finished and nobody has read
 
 
 class ProblemStream:
@@ -42,8 +41,9 @@ class ProblemStream:
         is reproducible as well; with more, it depends on who is ready first.
     n_workers : int
         Processes; 0 makes the batches in this one.
-    exclude : collection of tuple of int, optional
-        Canonical token sequences that never become equations (hold-out).
+    exclude : collection of int, optional
+        Fingerprints of skeletons that never become equations (hold-out), from
+        :func:`nesymres_sk.prior.fingerprints.hold_out`.
 
     Raises
     ------
@@ -53,6 +53,7 @@ class ProblemStream:
     Notes
     -----
     Use it as a context manager, or call :meth:`close`. Workers are daemons: they also end with the process.
+    Batches come through shared memory, up to 24 MB for each worker of the recipe ``base`` at 1024 problems.
     """
 
     def __init__(
@@ -61,28 +62,33 @@ class ProblemStream:
         batch_size: int,
         seed: int = 0,
         n_workers: int = 0,
-        exclude: Collection[tuple[int, ...]] = (),
+        exclude: Collection[int] = (),
     ) -> None:
         self._maker: ProblemMaker | None = None
         self._batch_size = batch_size
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
+        self._slots: list[Slots] = []
         seeds = np.random.SeedSequence(seed).spawn(max(n_workers, 1))
         if n_workers == 0:
             self._maker = ProblemMaker(config, np.random.default_rng(seeds[0]), exclude)
             return
         context = multiprocessing.get_context("spawn")
         excluded = frozenset(exclude)
+        most_rows = max(rows for rows, _ in config.point_buckets)
         with _bare_children():
             for child in seeds:
                 # A pipe for each worker: a worker that dies in the middle of a message spoils no other's, and its
                 # death shows as the end of its pipe.
-                receiver, sender = context.Pipe(duplex=False)
-                worker = context.Process(target=_work, args=(config, batch_size, child, excluded, sender), daemon=True)
+                mine, theirs = context.Pipe()
+                slots = Slots.allocate(context, _READY_AHEAD, batch_size, most_rows, config.max_length + 2)
+                arguments = (config, batch_size, child, excluded, slots, theirs)
+                worker = context.Process(target=_work, args=arguments, daemon=True)
                 worker.start()
-                sender.close()
+                theirs.close()
                 self._workers.append(worker)
-                self._pipes.append(receiver)
+                self._pipes.append(mine)
+                self._slots.append(slots)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -97,6 +103,10 @@ class ProblemStream:
         pipe, worker = self._pipes[turn], self._workers[turn]
         try:
             item = pipe.recv()
+            if not isinstance(item, str):
+                slot, n_rows = item
+                batch = self._slots[turn].read(slot, n_rows)
+                pipe.send(slot)  # free again
         except (EOFError, OSError):
             worker.join(_GRACE)
             code = worker.exitcode
@@ -105,9 +115,10 @@ class ProblemStream:
         if isinstance(item, str):
             self.close()
             raise RuntimeError(f"a worker of the problem stream failed:\n{item}")
-        for mine in (self._pipes, self._workers):  # the next batch comes from another worker if one has it ready
-            mine.append(mine.pop(turn))
-        return Batch(*item)
+        # the next batch comes from another worker if one has it ready
+        for one_each in (self._pipes, self._workers, self._slots):
+            one_each.append(one_each.pop(turn))
+        return batch
 
     def close(self) -> None:
         """End the workers; iteration stops. May be called twice, from the thread that iterates."""
@@ -120,7 +131,7 @@ class ProblemStream:
             if worker.is_alive():
                 worker.kill()
                 worker.join()
-        self._pipes, self._workers = [], []
+        self._pipes, self._workers, self._slots = [], [], []
 
     def __enter__(self) -> ProblemStream:
         return self
@@ -161,38 +172,28 @@ def _work(
     config: PriorConfig,
     batch_size: int,
     seed: np.random.SeedSequence,
-    exclude: frozenset[tuple[int, ...]],
-    sender: Connection,
+    exclude: frozenset[int],
+    slots: Slots,
+    pipe: Connection,
 ) -> None:
-    """Body of a worker: batches into the pipe until nobody reads it, as the stream was closed or its owner died."""
-    sys.setswitchinterval(5e-4)  # a pipe takes 64 KiB at a time, and the sender waits for the interpreter each time
+    """Body of a worker: batches into free slots until nobody reads them, as the stream was closed or its owner died.
+
+    A message to the owner is a slot with its number of rows, or the text of an error; one from it is a slot that has
+    been read.
+    """
     # Ctrl-C and SIGTERM, which shells and launchers send to whole process groups, are the owner's to handle: it closes
-    # the stream. A worker that ended in the middle of a batch would leave its owner waiting for the rest of it.
+    # the stream. A worker that ended in the middle of a batch would be taken for a failure.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ready: queue.Queue[Any] = queue.Queue(maxsize=_READY_AHEAD)
-    ended = threading.Event()
-
-    def send() -> None:
-        try:
-            while (item := ready.get()) is not None:
-                sender.send(item)
-        except OSError:
-            pass
-        ended.set()
-
-    threading.Thread(target=send, daemon=True).start()
+    free = list(range(_READY_AHEAD))
     try:
         maker = ProblemMaker(config, np.random.default_rng(seed), exclude)
-        while not ended.is_set():
-            item = tuple(maker.batch(batch_size))
-            while not ended.is_set():
-                try:
-                    ready.put(item, timeout=_POLL)
-                    break
-                except queue.Full:
-                    continue
+        while True:
+            batch = maker.batch(batch_size)
+            slot = free.pop() if free else pipe.recv()
+            pipe.send((slot, slots.write(slot, batch)))
+    except (EOFError, ConnectionError):
+        return
     except Exception:
-        ready.put(traceback.format_exc())
-        ready.put(None)
-        ended.wait()
+        with suppress(ConnectionError):
+            pipe.send(traceback.format_exc())

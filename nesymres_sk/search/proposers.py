@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from nesymres_sk.model.inputs import Batch
     from nesymres_sk.model.network import Network
 
-#: Temperatures of successive rounds of sampling; further rounds keep the last one.
-TEMPERATURES = (1.0, 1.2, 1.5, 2.0)
+#: Sampling stays at temperature 1, where the network is calibrated, until less than this share of a sample is new;
+#: then it gets this much hotter. Rising temperatures from the start solve a quarter fewer problems of the prior.
+_FRESH, _HOTTER = 0.25, 1.15
 _ROUNDS = 3
 
 
@@ -28,7 +29,7 @@ class NetworkProposer:
     """Skeletons that the network reads off one problem.
 
     The problem is encoded on the first call only. With ``decoding="beam"`` the first call is a beam search of width
-    ``n``; every other call samples without replacement at a rising temperature. Nothing is returned twice. The
+    ``n``; every other call samples without replacement, hotter once little new comes. Nothing is returned twice. The
     network is only read, so that several proposers may share one in different threads.
 
     Parameters
@@ -79,7 +80,7 @@ class NetworkProposer:
         self._length_penalty = length_penalty
         self._generator = torch.Generator().manual_seed(seed)
         self._memory: torch.Tensor | None = None
-        self._round = 0
+        self._temperature = 1.0
         self._given: set[Identity] = set()
         self._spare: list[Candidate] = []
 
@@ -101,11 +102,11 @@ class NetworkProposer:
         for _ in range(_ROUNDS):
             if len(fresh) >= n or (fresh and deadline.passed):
                 break
-            temperature = TEMPERATURES[min(self._round, len(TEMPERATURES) - 1)]
-            self._round += 1
-            fresh += self._new(
-                sample(self._network, self._memory, n, self._grammar, temperature, deadline, self._generator)
-            )
+            found = sample(self._network, self._memory, n, self._grammar, self._temperature, deadline, self._generator)
+            new = self._new(found)
+            if len(new) < _FRESH * n:
+                self._temperature *= _HOTTER
+            fresh += new
         fresh.sort(key=lambda candidate: -candidate.log_prob)
         self._spare = fresh[n:]
         return fresh[:n]

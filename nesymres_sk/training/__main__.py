@@ -22,10 +22,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--out", type=Path, required=True, help="directory for the log, the state and the weights")
     result.add_argument("--time-limit", type=float, required=True, help="seconds for this command")
     result.add_argument("--total-time", type=float, help="seconds of the whole schedule, if several commands share it")
-    result.add_argument("--resume", type=Path, help="directory to continue from: its state, else its weights")
+    result.add_argument("--resume", type=Path, help="directory with a state or weights, or name of known weights")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    result.add_argument("--threads", type=int, help="threads of this process (default: its share of the cores)")
-    result.add_argument("--workers", type=int, default=1, help="problem makers of each training process")
+    result.add_argument(
+        "--threads", type=int, help="threads of this process (default: its share of the cores; CUDA: 1)"
+    )
+    result.add_argument(
+        "--workers", type=int, help="problem makers of each process (default: 1; CUDA: all other cores)"
+    )
     result.add_argument("--seed", type=int, default=0)
     result.add_argument("--no-compile", action="store_true", help="do not compile the network on CUDA")
     return result
@@ -45,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
 
     import torch
+    from joblib import cpu_count
 
+    from nesymres_sk.benchmarks import out_of_sample
     from nesymres_sk.model.inputs import Batch
     from nesymres_sk.prior.problems import held_out_batch
     from nesymres_sk.prior.recipes import RECIPES
@@ -61,11 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
         return mistake(error)
     cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
     device = torch.device(f"cuda:{local_rank}" if cuda else "cpu")
-    torch.set_num_threads(options.threads or max(1, len(os.sched_getaffinity(0)) // world))
+    cores = max(1, cpu_count() // world)
+    torch.set_num_threads(options.threads or (1 if cuda else cores))
     torch.set_flush_denormal(True)
     if cuda:
         torch.cuda.set_device(device)
-        torch.set_float32_matmul_precision("high")
+        # compiled kernels stay with the run, so that the next command on its directory starts at once
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.out.absolute() / "compiled"))
+        # since torch 2.11 the first choice on an H100, but with a mask and 64 rows its backward pass has NaN
+        # (pytorch/pytorch#196678)
+        torch.backends.cuda.enable_cudnn_sdp(False)
+    n_workers = options.workers if options.workers is not None else (max(1, cores - 1) if cuda else 1)
     group = Group.from_environment(device)
     try:
         trainer = Trainer(
@@ -92,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
         chunk = min(512, recipe.evaluation_problems)
         n_chunks = recipe.evaluation_problems // chunk
         held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
-    stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), options.workers)
+    stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), n_workers)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     source: Iterable[Batch] = stream

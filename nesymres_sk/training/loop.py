@@ -20,13 +20,14 @@ from torch.nn.parallel import DistributedDataParallel
 from nesymres_sk.model.checkpoint import load_network, read_header, save_network
 from nesymres_sk.model.inputs import Batch
 from nesymres_sk.model.network import Network
+from nesymres_sk.model.registry import read_index, resolve
 from nesymres_sk.model.shards import shards_named
 from nesymres_sk.training import state as files
 from nesymres_sk.training.batches import StepBatch, stream_steps, to_step
 from nesymres_sk.training.distributed import Group
 from nesymres_sk.training.evaluation import Evaluation, evaluate, predict, token_loss
-from nesymres_sk.training.flops import peak_flops, step_flops
 from nesymres_sk.training.log import Log
+from nesymres_sk.training.meter import Meter
 from nesymres_sk.training.optimiser import Optimiser
 from nesymres_sk.training.recipe import Recipe
 from nesymres_sk.training.schedule import Schedule
@@ -60,7 +61,8 @@ class Trainer:
     total_time : float or None
         Seconds of the whole schedule when several runs share it; by default this run's.
     resume : Path or None
-        Directory to continue from: its full state, else its exported weights with a new warm-up.
+        Directory to continue from: its full state, else its exported weights with a new warm-up; or the name of
+        weights in the registry.
     seed : int
     group : Group
         Processes that train together.
@@ -121,15 +123,21 @@ class Trainer:
         if weights is None:
             return Network(self.recipe.model_config()).to(self.device)
         shards = shards_named(weights, self.recipe.name) if weights.is_dir() else []
+        if not weights.is_dir() and str(weights) in read_index():
+            shards = resolve(str(weights))
         if not shards:
             raise ValueError(
-                f"nothing to resume in {weights}: neither {files.STATE_FILE} nor {self.recipe.name}*.safetensors"
+                f"nothing to resume in {weights}: neither {files.STATE_FILE} nor {self.recipe.name}*.safetensors, "
+                f"and the names of known weights are {', '.join(sorted(read_index())) or 'none'}"
             )
+        network = load_network(shards)
+        if network.config != self.recipe.model_config():
+            raise ValueError(f"the weights {weights} have another shape than the network of recipe {self.recipe.name}")
         header = read_header(shards[0])
         self.progress.problems = json.loads(header["problems"])
         self.progress.elapsed = json.loads(header["seconds"])
         self.progress.step = self.progress.first_step = json.loads(header["steps"])
-        return load_network(shards).to(self.device).float().train()
+        return network.to(self.device).train()
 
     def _load(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
@@ -158,15 +166,14 @@ class Trainer:
         time_up = self.elapsed_before + self.time_limit - self.reserve
         end = min(time_up, self.schedule.seconds)
         steps = stream_steps(source, self.device, n_parts)
-        meter = _Meter(self.device)
+        meter = Meter(self.device)
         result: Evaluation | None = None
         self._announce()
         last_print = last_save = last_evaluation = time.monotonic()
         timed_out = False
         self.network.train()
         for step in steps:
-            if meter.flops is None:
-                meter.measure(self.network, step, self.device)
+            meter.measure(self.network, step)
             timed_out = self.elapsed >= end
             elapsed, stop, n_tokens = self.group.agree(self.elapsed, self.stop or timed_out, step.n_tokens, self.device)
             if stop:
@@ -200,7 +207,7 @@ class Trainer:
         self.log.write("end", step=self.progress.step, problems=self.progress.problems, seconds=self.progress.elapsed)
         return result
 
-    def _step(self, step: StepBatch, n_tokens: int, meter: _Meter) -> None:
+    def _step(self, step: StepBatch, n_tokens: int, meter: Meter) -> None:
         """Gradients of all parts, one step of the optimiser, and the average."""
         # gradients are averaged over the processes, so that each one's share is scaled up
         scale = self.group.size / n_tokens
@@ -243,7 +250,7 @@ class Trainer:
             plan=self.schedule.seconds,
         )
 
-    def _print(self, meter: _Meter) -> None:
+    def _print(self, meter: Meter) -> None:
         values = meter.read(self.group.size)
         if values is None:
             return
@@ -298,64 +305,6 @@ class Trainer:
                 "held_out": None if result is None else result._asdict(),
             },
         )
-
-
-class _Meter:
-    """Sums since the last print, kept on the device so that no step waits for them."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.loss = torch.zeros((), device=device)
-        self.norm = torch.zeros((), device=device)
-        self.skipped = torch.zeros((), device=device)
-        self.tokens = torch.zeros((), device=device)
-        self.peak = peak_flops(device)
-        self.flops: float | None = None
-        self.restart()
-
-    def restart(self) -> None:
-        """Start over."""
-        self.loss.zero_()
-        self.norm.zero_()
-        self.skipped.zero_()
-        self.tokens.zero_()
-        self.factor = 0.0
-        self.steps = self.problems = 0
-        self.began = time.monotonic()
-
-    def measure(self, network: nn.Module, step: StepBatch, device: torch.device) -> None:
-        """Count the operations of a problem once, for a known device."""
-        self.flops = 0.0
-        if self.peak is not None:
-            self.flops = step_flops(network, step.parts) / step.n_problems
-            self.began = time.monotonic()
-
-    def count(self, step: StepBatch, loss: Tensor, norm: Tensor, taken: Tensor, factor: float) -> None:
-        """Add a step; a skipped one counts as skipped alone."""
-        self.loss += torch.where(taken > 0.0, loss, torch.zeros_like(loss))
-        self.norm += torch.where(taken > 0.0, norm, torch.zeros_like(norm))
-        self.tokens += step.n_tokens * taken
-        self.skipped += 1.0 - taken
-        self.factor = factor
-        self.steps += 1
-        self.problems += step.n_problems
-
-    def read(self, group_size: int) -> dict[str, Any] | None:
-        """Averages since the last reading, or None if there was no step."""
-        if self.steps == 0:
-            return None
-        loss, norm, skipped, tokens = torch.stack([self.loss, self.norm, self.skipped, self.tokens]).tolist()
-        rate = self.problems * group_size / (time.monotonic() - self.began)
-        values: dict[str, Any] = {
-            "loss": loss / max(1.0, tokens),
-            "grad_norm": norm / max(1.0, self.steps - skipped),
-            "lr_factor": self.factor,
-            "problems_per_second": rate,
-            "skipped_now": int(skipped),
-        }
-        if self.peak is not None and self.flops:
-            values["utilisation"] = rate * self.flops / self.peak / group_size
-        self.restart()
-        return values
 
 
 def device_name(device: torch.device) -> str:

@@ -30,7 +30,7 @@ def test_fitting_suite_prints_its_report(capsys, monkeypatch: pytest.MonkeyPatch
     module = types.ModuleType("nesymres_sk.benchmarks.fitting")
     module.report = lambda seed, n: f"report of {n} skeletons, seed {seed}"
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert main(["--suite", "fitting", "--seed", "3", "--skeletons", "7"]) == 0
+    assert main(["--suite", "fitting", "--seed", "3", "--number", "7"]) == 0
     assert capsys.readouterr().out == "report of 7 skeletons, seed 3\n"
 
 

@@ -148,3 +148,20 @@ def test_command_line(
     assert "missing" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         registry.main(["remove", "demo"])
+
+
+def test_the_trainers_numbers_become_the_history(tmp_path: Path, weights: Path) -> None:
+    run = {"problems": 2048, "steps": 8, "seconds": 1.5, "held_out": {"loss": 3.0}, "device": "cpu"}
+    for _ in range(2):
+        save_network(Network(CONFIG), tmp_path / "run", "run", {**run, "recipe": {"name": "tiny"}})
+        entry = registry.register("demo", tmp_path / "run", directory=weights)
+    assert entry["trained"] == "recipe tiny, 2048 problems in 2 s on cpu"
+    lines = [json.loads(line) for line in (weights / registry.HISTORY).read_text().splitlines()]
+    assert len(lines) == 2
+    assert lines[1] == {
+        "name": "demo",
+        "file": entry["shards"][0]["file"],
+        "recipe": "tiny",
+        "parameters": entry["parameters"],
+        **run,
+    }

@@ -142,12 +142,6 @@ def test_one_seed_one_batch() -> None:
     assert problem.expression.tokens == sample_problem(BASE, np.random.default_rng(0)).expression.tokens
 
 
-def test_excluded_skeletons_make_no_problems() -> None:
-    exclude = {p.skeleton.tokens for p in sample_problems(BASE, 100, np.random.default_rng(8))}
-    maker = ProblemMaker(BASE, np.random.default_rng(8), exclude, chunk=100)
-    assert not exclude & {card.skeleton.tokens for card in maker.draw(100).cards}
-
-
 def test_operators_survive(maker: ProblemMaker) -> None:
     assert maker.record is not None
     maker.batch(1500)

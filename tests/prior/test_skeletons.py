@@ -48,12 +48,6 @@ def test_frequent_skeletons_are_made_rare() -> None:
     assert largest_share(0.5) < 0.4 * largest_share(0.0)
 
 
-def test_excluded_skeletons_never_come() -> None:
-    frequent = {e.tokens for e in SkeletonSampler(BASE, 4).sample(300, n_columns=1)}
-    again = {e.tokens for e in SkeletonSampler(BASE, 4, exclude=frequent).sample(300, n_columns=1)}
-    assert not frequent & again
-
-
 def test_paper_recipe_draws_its_operators_within_its_bounds() -> None:
     config = PAPER
     rng = np.random.default_rng(0)

@@ -1,13 +1,16 @@
 import multiprocessing
 import os
 import signal
+import sys
 from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
+from nesymres_sk.prior.problems import ProblemMaker
 from nesymres_sk.prior.recipes import RECIPES
+from nesymres_sk.prior.slots import Slots
 from nesymres_sk.prior.stream import ProblemStream
 
 CONFIG = replace(RECIPES["base"], flatten=0.0, column_weights=(1.0,))
@@ -42,6 +45,34 @@ def test_one_worker_makes_the_batches_of_the_stream_without_workers() -> None:
     np.testing.assert_array_equal(worked.points, next(ProblemStream(CONFIG, 8, seed=5)).points)
 
 
+def test_slots_keep_batches_apart() -> None:
+    maker = ProblemMaker(CONFIG, np.random.default_rng(0), chunk=16)
+    batches = [maker.batch(7, bucket=bucket) for bucket in (32, 256)]
+    slots = Slots.allocate(multiprocessing.get_context("spawn"), 2, 7, 256, CONFIG.max_length + 2)
+    rows = [slots.write(slot, batch) for slot, batch in enumerate(batches)]
+    assert rows == [32, 256]
+    copies = [slots.read(slot, n_rows) for slot, n_rows in enumerate(rows)]
+    slots.write(0, batches[1])  # a copy is no view
+    for copied, batch in zip(copies, batches, strict=True):
+        for a, b in zip(copied, batch, strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert a.dtype == b.dtype
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed under /proc")
+def test_streams_leave_no_files_open() -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    counts = []
+    for _ in range(3):
+        with ProblemStream(CONFIG, 600, n_workers=1) as stream:
+            next(stream)
+        del stream
+        counts.append(open_files())
+    assert counts[0] == counts[2]
+
+
 def test_killed_worker_raises() -> None:
     with ProblemStream(CONFIG, 8, n_workers=1) as stream:
         next(stream)
@@ -52,7 +83,7 @@ def test_killed_worker_raises() -> None:
 
 
 def test_failing_worker_hands_on_its_traceback() -> None:
-    broken = replace(CONFIG, point_buckets=())
+    broken = replace(CONFIG, operator_weights=(("no such operator", 1.0),))
     stream = ProblemStream(broken, 8, n_workers=1)
     with pytest.raises(RuntimeError, match="Traceback"):
         next(stream)

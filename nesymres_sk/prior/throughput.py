@@ -1,0 +1,67 @@
+"""How fast problems are made, stage by stage in one process and by a stream of several."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.closure import close
+from nesymres_sk.prior.fingerprints import fingerprints
+from nesymres_sk.prior.problems import ProblemMaker
+from nesymres_sk.prior.recipes import PriorConfig
+from nesymres_sk.prior.skeletons import SkeletonSampler
+from nesymres_sk.prior.stream import ProblemStream
+from nesymres_sk.prior.supports import draw_points
+
+_BATCH = 1024
+
+
+def stage_rates(config: PriorConfig, seed: int, seconds: float = 2.0) -> list[tuple[str, float]]:
+    """Items of each stage per second of processor time of one core; points to batches include what they build on.
+
+    One skeleton serves several problems, as many attempts at it are made with different points and constants.
+    """
+    sampler = SkeletonSampler(config, seed)
+    maker = ProblemMaker(config, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    rows = max(size for size, _ in config.point_buckets)
+    XT = np.zeros((_BATCH, v.MAX_VARIABLES, rows))
+    families = np.zeros((_BATCH, v.MAX_VARIABLES), dtype=np.int64)
+    n_points = np.full(_BATCH, rows)
+    n_columns = np.full(_BATCH, 3)
+    skeletons = sampler.sample(_BATCH)
+    closures = [close(skeleton) for skeleton in skeletons]
+    stages: list[tuple[str, Callable[[], object]]] = [
+        ("canonical skeletons", lambda: sampler.sample(_BATCH)),
+        ("closures", lambda: [close(skeleton) for skeleton in skeletons]),
+        ("fingerprints of the hold-out", lambda: fingerprints(closures)),
+        (f"points, {rows} rows of 3 columns", lambda: draw_points(rng, n_columns, n_points, True, XT, families)),
+        ("problems with constants, values and noise", lambda: maker.draw(_BATCH)),
+        (f"the same as ready batches of {_BATCH}", lambda: maker.batch(_BATCH)),
+    ]
+    return [(name, _BATCH * _repeats_per_second(stage, seconds)) for name, stage in stages]
+
+
+def _repeats_per_second(stage: Callable[[], object], seconds: float) -> float:
+    stage()  # compiles, and fills the decks
+    start, count = time.process_time(), 0
+    while time.process_time() - start < seconds:
+        stage()
+        count += 1
+    return count / (time.process_time() - start)
+
+
+def stream_rate(config: PriorConfig, seed: int, n_workers: int, seconds: float = 10.0) -> tuple[float, float]:
+    """Problems and bytes per second of wall-clock time that a reader gets from a stream of several processes."""
+    with ProblemStream(config, _BATCH, seed, n_workers) as stream:
+        for _ in range(3 * n_workers):  # all are at work, and what was ready before the clock starts is gone
+            next(stream)
+        start, count, size = time.perf_counter(), 0, 0
+        while time.perf_counter() - start < seconds:
+            size += sum(array.nbytes for array in next(stream))
+            count += 1
+        elapsed = time.perf_counter() - start
+    return _BATCH * count / elapsed, size / elapsed
