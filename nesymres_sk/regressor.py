@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MAX_COLUMNS = 10
 _NETWORK_ROWS = 256
 #: With a time limit, part of the time in which random skeletons of the prior are tried beside the network's.
-_EXPLORATION = 0.5
+_EXPLORATION = 0.15
 _EXPLORATION_BATCH = 1000
 
 
@@ -58,7 +58,7 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         Largest number of nodes of an equation.
     max_time : float, optional
         Seconds for ``fit``. Without it there is one round of ``beam_size`` skeletons. With it, the search goes on
-        until the time is over or an equation is exact up to rounding, and half of the time tries random skeletons.
+        until the time is over or an equation is exact up to rounding, and a small part of it tries random skeletons.
         The compilation of the numerical kernels, once on a machine, does not count.
     device : str, default="auto"
         Torch device of the network; ``"auto"`` takes a GPU if there is one.

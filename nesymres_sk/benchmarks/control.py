@@ -21,7 +21,7 @@ class PriorControl(NeuralSymbolicRegressor):
 
 
 class NetworkAlone(NeuralSymbolicRegressor):
-    """The same with the network's proposals only, without the random skeletons that fill half of the time."""
+    """The same with the network's proposals only, without the random skeletons that fill a part of the time."""
 
     def _sources(self, table: Table, rng: np.random.Generator, n_threads: int) -> list[Source]:
         return super()._sources(table, rng, n_threads)[:1]

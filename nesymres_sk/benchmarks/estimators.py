@@ -52,26 +52,33 @@ def fit_ours(X: Array, y: Array, options: Options) -> Found:
     """Fit :class:`nesymres_sk.NeuralSymbolicRegressor` with its bundled weights."""
     from nesymres_sk.regressor import NeuralSymbolicRegressor
 
-    return _fit_own(NeuralSymbolicRegressor, X, y, options)
+    return _fit_own(NeuralSymbolicRegressor, X, y, options, options.time_limit)
+
+
+def fit_beam(X: Array, y: Array, options: Options) -> Found:
+    """Fit ours without a time limit: one beam of skeletons, each fitted once."""
+    from nesymres_sk.regressor import NeuralSymbolicRegressor
+
+    return _fit_own(NeuralSymbolicRegressor, X, y, options, None)
 
 
 def fit_prior(X: Array, y: Array, options: Options) -> Found:
     """Fit the control: random skeletons of the prior through the same solver, in the same time."""
     from nesymres_sk.benchmarks.control import PriorControl
 
-    return _fit_own(PriorControl, X, y, options)
+    return _fit_own(PriorControl, X, y, options, options.time_limit)
 
 
 def fit_network(X: Array, y: Array, options: Options) -> Found:
     """Fit ours with the network as the only source of skeletons."""
     from nesymres_sk.benchmarks.control import NetworkAlone
 
-    return _fit_own(NetworkAlone, X, y, options)
+    return _fit_own(NetworkAlone, X, y, options, options.time_limit)
 
 
-def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options) -> Found:
+def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options, max_time: float | None) -> Found:
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
-    model = kind(max_time=options.time_limit, random_state=options.seed, n_jobs=1, device="cpu", **width)
+    model = kind(max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", **width)
     model.fit(X, y)
     return Found(model.predict, parse(model.equation_, names=_column_names(X)), model.equation_)
 
@@ -153,6 +160,7 @@ def _column_names(X: Array) -> list[str]:
 
 ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "ours": fit_ours,
+    "beam": fit_beam,
     "network": fit_network,
     "prior": fit_prior,
     "gplearn": fit_gplearn,

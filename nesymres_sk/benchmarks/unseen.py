@@ -45,6 +45,8 @@ def draw_suite(n: int, seed: int) -> list[Problem]:
             if drawn.rescaled:
                 units = 10.0 ** rng.uniform(-_DECADES, _DECADES, low.size + 1)
             law = unscale(drawn.expression, units[:-1], float(units[-1]))
+            if law is None:
+                continue  # the units are beyond what its powers can carry
             names = tuple(f"x{column + 1}" for column in range(low.size))
             name = f"{len(problems):03d}-{'rescaled' if drawn.rescaled else 'natural'}"
             problems.append(

@@ -24,7 +24,6 @@ from nesymres_sk.prior.skeletons import SkeletonSampler
 from nesymres_sk.prior.values import KEPT
 
 _BLUE, _ORANGE, _GREY = "#2f6690", "#e07a1f", "#8a8f98"
-_COLOURS = 96
 _STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -89,7 +88,7 @@ def _save(matplotlib: Any, figure: Any, path: Path) -> None:
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(_COLOURS).save(path, optimize=True)
+    image.quantize(256, kmeans=1).save(path, optimize=True)
 
 
 def _lengths(figure: Any, sample: Sample) -> None:
@@ -196,11 +195,11 @@ def _leaks(figure: Any, sample: Sample) -> None:
     base = np.array([with_operator[ANY_SHAPE][name] / in_all[ANY_SHAPE] for name in names])
     given = np.array([[with_operator[shape][name] / in_all[shape] for name in names] for shape in shapes])
     ratio = np.log2(np.maximum(given, 1e-3) / base)
-    picture = axes.imshow(ratio, cmap="PuOr_r", vmin=-3.0, vmax=3.0, aspect="auto")
+    picture = axes.imshow(ratio, cmap="PuOr_r", vmin=-2.0, vmax=2.0, aspect="auto")
     rows = [*given, base]
     for i, row in enumerate(rows):
         for j, value in enumerate(row):
-            strong = i < len(shapes) and abs(ratio[i, j]) > 2.0
+            strong = i < len(shapes) and abs(ratio[i, j]) > 1.4
             text = f"{100 * value:.{0 if value > 0.0995 else 1}f}"
             axes.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if strong else "black")
     axes.set_ylim(len(shapes) + 0.5, -0.5)
@@ -210,8 +209,8 @@ def _leaks(figure: Any, sample: Sample) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.set_title("P(operator | a column of this shape), %")
-    bar = figure.colorbar(picture, ax=axes, ticks=(-3, -2, -1, 0, 1, 2, 3), shrink=0.9)
-    bar.ax.set_yticklabels(("1/8", "1/4", "1/2", "1", "2", "4", "8"))
+    bar = figure.colorbar(picture, ax=axes, ticks=(-2, -1, 0, 1, 2), shrink=0.9)
+    bar.ax.set_yticklabels(("1/4", "1/2", "1", "2", "4"))
     bar.set_label("ratio to P(operator)")
     bar.outline.set_visible(False)
 

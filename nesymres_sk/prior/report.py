@@ -42,13 +42,13 @@ def tables(sample: Sample) -> str:
     return "\n\n".join(parts)
 
 
-def throughput(config: PriorConfig, seed: int, n_workers: int = 0, seconds: float = 2.0) -> str:
+def throughput(config: PriorConfig, seed: int, n_workers: int = 0, seconds: float = 3.0) -> str:
     """Timings: every stage on one core, and a stream of ``n_workers`` processes unless that is 0."""
     rows = [(name, f"{rate:,.0f}") for name, rate in stage_rates(config, seed, seconds)]
     text = table("throughput of one core, per second of processor time", ("stage", "rate"), rows)
     if n_workers == 0:
         return text
-    problems, size = stream_rate(config, seed, n_workers, 5.0 * seconds)
+    problems, size = stream_rate(config, seed, n_workers, 3.0 * seconds)
     rows = [
         ("problems", f"{problems:,.0f}"),
         ("problems for each worker", f"{problems / n_workers:,.0f}"),

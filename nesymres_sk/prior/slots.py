@@ -64,7 +64,7 @@ class Slots:
 
     def read(self, slot: int, n_rows: int) -> Batch:
         """Copy of the batch in a slot."""
-        return Batch(*(array.copy() for array in self.view(slot, n_rows)))
+        return Batch._make(array.copy() for array in self.view(slot, n_rows))
 
 
 def _layout(batch_size: int, n_rows: int, label_width: int) -> list[tuple[tuple[int, ...], type]]:

@@ -115,9 +115,9 @@ class ProblemStream:
         if isinstance(item, str):
             self.close()
             raise RuntimeError(f"a worker of the problem stream failed:\n{item}")
-        # the next batch comes from another worker if one has it ready
-        for one_each in (self._pipes, self._workers, self._slots):
-            one_each.append(one_each.pop(turn))
+        queues: tuple[list[Any], ...] = (self._pipes, self._workers, self._slots)
+        for queue in queues:  # the next batch comes from another worker if one has it ready
+            queue.append(queue.pop(turn))
         return batch
 
     def close(self) -> None:

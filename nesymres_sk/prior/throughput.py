@@ -19,15 +19,16 @@ from nesymres_sk.prior.supports import draw_points
 _BATCH = 1024
 
 
-def stage_rates(config: PriorConfig, seed: int, seconds: float = 2.0) -> list[tuple[str, float]]:
-    """Items of each stage per second of processor time of one core; points to batches include what they build on.
+def stage_rates(config: PriorConfig, seed: int, seconds: float = 3.0) -> list[tuple[str, float]]:
+    """Items of each stage per second of processor time of one core, at the recipe's most frequent number of rows.
 
-    One skeleton serves several problems, as many attempts at it are made with different points and constants.
+    The last two are whole problems, with all stages before them. One skeleton serves several problems, with other
+    points and constants, so that they may come faster than skeletons.
     """
     sampler = SkeletonSampler(config, seed)
     maker = ProblemMaker(config, np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
-    rows = max(size for size, _ in config.point_buckets)
+    rows = max(config.point_buckets, key=lambda bucket: bucket[1])[0]
     XT = np.zeros((_BATCH, v.MAX_VARIABLES, rows))
     families = np.zeros((_BATCH, v.MAX_VARIABLES), dtype=np.int64)
     n_points = np.full(_BATCH, rows)
@@ -39,8 +40,8 @@ def stage_rates(config: PriorConfig, seed: int, seconds: float = 2.0) -> list[tu
         ("closures", lambda: [close(skeleton) for skeleton in skeletons]),
         ("fingerprints of the hold-out", lambda: fingerprints(closures)),
         (f"points, {rows} rows of 3 columns", lambda: draw_points(rng, n_columns, n_points, True, XT, families)),
-        ("problems with constants, values and noise", lambda: maker.draw(_BATCH)),
-        (f"the same as ready batches of {_BATCH}", lambda: maker.batch(_BATCH)),
+        (f"problems of {rows} rows with constants, values and noise", lambda: maker.draw(_BATCH, rows)),
+        (f"the same as ready batches of {_BATCH}", lambda: maker.batch(_BATCH, rows)),
     ]
     return [(name, _BATCH * _repeats_per_second(stage, seconds)) for name, stage in stages]
 

@@ -104,7 +104,8 @@ def main(arguments: list[str] | None = None) -> int:
         chunk = min(512, recipe.evaluation_problems)
         n_chunks = recipe.evaluation_problems // chunk
         held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
-    stream = ProblemStream(prior, recipe.batch_size // group.size, trainer.stream_seed(), n_workers)
+    batch_size = recipe.batch_size // group.size
+    stream = ProblemStream(prior, batch_size, trainer.stream_seed(), n_workers, exclude=out_of_sample.held_out())
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     source: Iterable[Batch] = stream

@@ -19,7 +19,7 @@ from nesymres_sk.prior.problems import (
     sample_problems,
 )
 from nesymres_sk.prior.recipes import RECIPES, PriorConfig
-from nesymres_sk.prior.report import operator_survival
+from nesymres_sk.prior.sample import operator_survival
 from nesymres_sk.prior.supports import FAMILIES, draw_points
 from nesymres_sk.prior.values import KEPT
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from nesymres_sk.benchmarks import out_of_sample
 from nesymres_sk.model.checkpoint import load_network, read_header
 from nesymres_sk.model.inputs import table_to_batch
 from nesymres_sk.model.shards import shards_named
@@ -85,3 +86,16 @@ def test_mistakes_end_with_a_message(
     assert ended.returncode == 2
     assert "nothing to resume" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_bundled_hold_out_never_reaches_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def stream(*arguments: object, exclude: frozenset[int] = frozenset()) -> None:
+        raise Asked(exclude)
+
+    monkeypatch.setattr("nesymres_sk.prior.stream.ProblemStream", stream)
+    with pytest.raises(Asked) as asked:
+        main(command(tmp_path, 5.0))
+    assert asked.value.args[0] == out_of_sample.held_out()

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import torch
 import toy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.model import registry
 from nesymres_sk.model.checkpoint import load_network, read_header
 from nesymres_sk.model.network import Network
 from nesymres_sk.model.shards import shards_named
@@ -25,6 +27,7 @@ from nesymres_sk.training.batches import aligned, split_by_length, to_step
 from nesymres_sk.training.evaluation import evaluate, predict, token_loss
 from nesymres_sk.training.flops import step_flops
 from nesymres_sk.training.loop import Trainer
+from nesymres_sk.training.meter import Meter
 
 CPU = torch.device("cpu")
 
@@ -158,6 +161,19 @@ def test_resuming_from_weights_warms_up_again(tmp_path: Path) -> None:
     assert records(tmp_path / "next", "train")[0]["lr_factor"] == pytest.approx(1 / 11)
 
 
+def test_resumes_from_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make(tmp_path / "run")
+    first.run(itertools.islice(toy.batches(8, seed=4), 3))
+    monkeypatch.setattr(registry, "weights_directory", lambda: tmp_path / "weights")
+    registry.register("landed", tmp_path / "run" / shards_named(tmp_path / "run", "toy")[0].name)
+    second = make(tmp_path / "next", resume=Path("landed"))
+    assert (second.progress.step, second.progress.problems) == (3, 24)
+    with pytest.raises(ValueError, match="another shape than the network of recipe toy"):
+        make(tmp_path / "next", resume=Path("landed"), recipe={"model": {"preset": "tiny"}})
+    with pytest.raises(ValueError, match="known weights are landed"):
+        make(tmp_path / "next", resume=Path("lost"))
+
+
 def test_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to resume"):
         make(tmp_path, resume=tmp_path / "elsewhere")
@@ -185,6 +201,47 @@ def test_flops_of_linear_layers(tmp_path: Path) -> None:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     assert 6 * n_parameters * 8 < counted < 6 * n_parameters * 8 * (16 + 8 + 41)
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_meter_adds_up_the_work_of_every_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nesymres_sk.training.meter.peak_flops", lambda device: 1e9)
+    network = Network(toy.RECIPE.model_config())
+    meter = Meter(CPU)
+    one = torch.ones(())
+    steps = [
+        to_step(toy.batch(8, seed=1), 0),
+        to_step(toy.batch(8, seed=2)._replace(points=np.zeros((8, 4, 11), "f4")), 0),
+    ]
+    for step in (steps[0], steps[1], steps[0]):
+        meter.measure(network, step)
+        meter.count(step, one, one, one, 1.0)
+    work = [step_flops(network, step.parts) for step in steps]
+    assert work[0] > work[1]
+    assert meter.flops == 2 * work[0] + work[1]
+    meter.began -= 1000.0
+    values = meter.read(1)
+    assert values is not None
+    assert values["utilisation"] == pytest.approx((2 * work[0] + work[1]) / 1000.0 / 1e9, rel=0.02)
+    assert values["problems_per_second"] == pytest.approx(24 / 1000.0, rel=0.02)
+    assert meter.flops == 0
+
+
+class NoValues(TorchDispatchMode):
+    """Fails where Python asks for a value of a tensor, which on CUDA waits for all that was launched before."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert function not in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return function(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_the_device(tmp_path: Path) -> None:
+    trainer, meter = make(tmp_path), Meter(CPU)
+    step = to_step(toy.batch(8, seed=1), 0)
+    with NoValues():
+        trainer._step(step, step.n_tokens, meter)
+        with pytest.raises(AssertionError):
+            meter.loss.item()
+    assert trainer.progress.step == 1
 
 
 KILLED = """
