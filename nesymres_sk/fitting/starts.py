@@ -29,7 +29,7 @@ _CONSTANT = v.CONSTANT
 _FIRST_OPERATOR = v.FIRST_OPERATOR
 _POWERS = np.array([-2.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0, 4.0])
 #: Most periods of a sine over the range of its argument that a start may have.
-_PERIODS = 12.0
+_PERIODS = 20.0
 
 
 @kernel
