@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nesymres_sk.model.network import Network
 
 #: Sampling stays at temperature 1, where the network is calibrated, until less than this share of a sample is new;
-#: then it gets this much hotter. Rising temperatures from the start solve a quarter fewer problems of the prior.
+#: then it gets this much hotter. Heat from the start only buys skeletons that the network itself thinks unlikely.
 _FRESH, _HOTTER = 0.25, 1.15
 _ROUNDS = 3
 
