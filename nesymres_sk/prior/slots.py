@@ -9,6 +9,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nesymres_sk.model.inputs import POINT_WIDTH, Batch
 
@@ -58,7 +59,8 @@ class Slots:
     def write(self, slot: int, batch: Batch) -> int:
         """Put a batch into a slot; returns its number of rows, which :meth:`read` needs."""
         n_rows = batch.points.shape[1]
-        for target, source in zip(self.view(slot, n_rows), batch, strict=True):
+        targets: tuple[NDArray[Any], ...] = self.view(slot, n_rows)
+        for target, source in zip(targets, batch, strict=True):
             target[...] = source
         return n_rows
 
