@@ -18,17 +18,12 @@ if TYPE_CHECKING:
     import sympy
 
     from nesymres_sk.archive import Archive
-    from nesymres_sk.deadline import Deadline
     from nesymres_sk.expressions.expression import Expression
-    from nesymres_sk.search.candidate import Candidate, Proposer
     from nesymres_sk.solver import Progress, Source
+    from nesymres_sk.sources import Sources
     from nesymres_sk.table import Table
 
 _MAX_COLUMNS = 10
-_NETWORK_ROWS = 256
-#: With a time limit, part of the time in which random skeletons of the prior are tried beside the network's.
-_EXPLORATION = 0.15
-_EXPLORATION_BATCH = 1000
 
 
 class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
@@ -189,9 +184,11 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
 
         from nesymres_sk.archive import Archive
         from nesymres_sk.columns import select_columns
+        from nesymres_sk.judge import FitOptions
         from nesymres_sk.model.registry import resolve
         from nesymres_sk.search.grammar import check_operators
-        from nesymres_sk.solver import Settings, solve, warm_up
+        from nesymres_sk.solver import solve, warm_up
+        from nesymres_sk.sources import SearchOptions, Sources
         from nesymres_sk.table import Table
 
         warm_up(deadline, *([] if self.max_time is None else [_load_prior]))
@@ -211,21 +208,25 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
             )
             table = Table.prepare(X_checked[:, self.columns_], y_checked, weight)
         n_threads = effective_n_jobs(self.n_jobs)
-        settings = Settings(
-            n_restarts=self.n_restarts,
-            constant_optimizer=self.constant_optimizer,
-            n_threads=n_threads,
-            max_rounds=1 if self.max_time is None else None,
-        )
         archive = Archive(table.floor, self.max_complexity)
+        options = SearchOptions(
+            weights=self.weights,
+            device=self.device,
+            decoding=self.decoding,
+            beam_size=self.beam_size,
+            operators=None if self.operators is None else tuple(self.operators),
+            max_complexity=self.max_complexity,
+            n_threads=n_threads,
+        )
         try:
             solve(
                 table,
-                self._sources(table, rng, n_threads),
-                settings,
+                self._sources(Sources(table, archive, options, rng)),
+                FitOptions(self.n_restarts, self.constant_optimizer, n_threads),
                 deadline,
                 rng,
                 archive=archive,
+                max_rounds=1 if self.max_time is None else None,
                 callback=_report if self.verbose else None,
             )
         finally:
@@ -293,38 +294,9 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         return [f"x{i + 1}" if names is None else str(names[i]) for i in self.columns_.tolist()]
 
-    def _sources(self, table: Table, rng: np.random.Generator, n_threads: int) -> list[Source]:
-        from nesymres_sk.solver import Source
-
-        network_seed, prior_seed = (int(seed) for seed in rng.integers(2**31, size=2))
-
-        def open_network() -> Proposer:
-            import torch
-
-            from nesymres_sk.model.inputs import table_to_batch
-            from nesymres_sk.model.registry import get_network
-            from nesymres_sk.search.grammar import Grammar
-            from nesymres_sk.search.proposers import NetworkProposer
-
-            on_gpu = self.device == "auto" and torch.cuda.is_available()
-            network = get_network(self.weights, "cuda" if on_gpu else "cpu" if self.device == "auto" else self.device)
-            bag = np.random.default_rng(network_seed)
-            batch = table_to_batch(table.X, table.y, max_points=_NETWORK_ROWS, rng=bag)
-            longest = min(network.config.max_length, self.max_complexity or network.config.max_length)
-            n_variables = min(table.X.shape[1], network.config.max_variables)
-            grammar = Grammar(longest, n_variables, self.operators)
-            proposer = NetworkProposer(network, batch, grammar, decoding=self.decoding, seed=network_seed)
-            return _ThreadLimited(proposer, n_threads)
-
-        def open_prior() -> Proposer:
-            from nesymres_sk.search.proposers import PriorProposer
-
-            return PriorProposer(table.X.shape[1], self.operators, np.random.default_rng(prior_seed))
-
-        sources = [Source(open_network, self.beam_size, 1.0 - _EXPLORATION)]
-        if self.max_time is not None:
-            sources.append(Source(open_prior, _EXPLORATION_BATCH, _EXPLORATION, growth=1.0, closed=True))
-        return sources
+    def _sources(self, sources: Sources) -> list[Source]:
+        """What proposes candidates."""
+        return [sources.network()] if self.max_time is None else [sources.network(), sources.prior()]
 
     def _publish(self, archive: Archive, table: Table) -> None:
         """Set the fitted attributes from what the search has found."""
@@ -346,24 +318,6 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.equations_ = equations
         self.best_index_ = best
         self.equation_ = str(equations["equation"][best])
-
-
-class _ThreadLimited:
-    """A network's proposer that leaves torch's number of threads as it found it."""
-
-    def __init__(self, proposer: Proposer, n_threads: int) -> None:
-        self._proposer = proposer
-        self._n_threads = n_threads
-
-    def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
-        import torch
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._n_threads)
-        try:
-            return self._proposer.propose(n, deadline)
-        finally:
-            torch.set_num_threads(before)
 
 
 def _load_prior() -> None:

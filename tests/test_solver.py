@@ -9,13 +9,14 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.linear import affine_equations, compress
-from nesymres_sk.search.candidate import Candidate
+from nesymres_sk.judge import FitOptions
+from nesymres_sk.search.candidate import Candidate, Proposer
 from nesymres_sk.search.proposers import PriorProposer
-from nesymres_sk.solver import Settings, Source, solve
+from nesymres_sk.solver import Source, solve
 from nesymres_sk.table import Table
 
 
-class Fixed:
+class Fixed(Proposer):
     """A proposer that knows some skeletons, and counts how often it is asked."""
 
     def __init__(self, *names, rounds=1):
@@ -35,16 +36,17 @@ def X():
     return np.random.default_rng(0).uniform(0.5, 3.0, (80, 2))
 
 
-def run(X, y, *names, settings=None, deadline=None, archive=None, **options):
+def run(X, y, *names, settings=None, deadline=None, archive=None, max_rounds=1, **options):
     proposer = Fixed(*names, **options)
     table = Table.prepare(X, y)
     found = solve(
         table,
         [Source(lambda: proposer, 32)],
-        settings or Settings(),
+        settings or FitOptions(),
         deadline or Deadline(),
         np.random.default_rng(0),
         archive=archive,
+        max_rounds=max_rounds,
     )
     return found, proposer
 
@@ -55,7 +57,7 @@ def best(archive):
 
 def test_constant_and_affine_equations_need_no_proposer(X):
     table = Table.prepare(X, X[:, 0] ** 2)
-    archive = solve(table, [], Settings(), Deadline(), np.random.default_rng(0))
+    archive = solve(table, [], FitOptions(), Deadline(), np.random.default_rng(0))
     assert {entry.complexity for entry in archive} >= {1, 5}
 
 
@@ -64,7 +66,7 @@ def test_affine_tables_never_open_a_proposer(X):
         raise AssertionError("opened")
 
     table = Table.prepare(X, 2 * X[:, 0] - 0.75 * X[:, 1] + 3)
-    archive = solve(table, [Source(fail, 8)], Settings(), Deadline(), np.random.default_rng(0))
+    archive = solve(table, [Source(fail, 8)], FitOptions(), Deadline(), np.random.default_rng(0))
     assert best(archive).error < 1e-28
     np.testing.assert_allclose(evaluate(best(archive).expression, X), 2 * X[:, 0] - 0.75 * X[:, 1] + 3, rtol=1e-12)
 
@@ -92,9 +94,10 @@ def test_a_skeleton_is_never_fitted_twice(X):
     solve(
         table,
         [Source(lambda: proposer, 32)],
-        Settings(max_rounds=3),
+        FitOptions(),
         Deadline(),
         np.random.default_rng(0),
+        max_rounds=3,
         callback=lambda progress: seen.append(progress.n_fitted),
     )
     assert len(seen) == 3
@@ -120,26 +123,26 @@ def test_rows_outside_the_screened_subset_count():
 
 
 def test_the_search_stops_when_an_equation_is_exact(X):
-    _, proposer = run(X, 2 * X[:, 0] * X[:, 1], "mul x1 x2", rounds=100, settings=Settings(max_rounds=None))
+    _, proposer = run(X, 2 * X[:, 0] * X[:, 1], "mul x1 x2", rounds=100, max_rounds=None)
     assert proposer.calls == 1
 
 
 def test_the_search_ends_when_there_are_no_more_proposals(X):
     y = np.sin(X[:, 0] * 7) + X[:, 1] ** 3
-    _, proposer = run(X, y, "sin x1", rounds=3, settings=Settings(max_rounds=None))
+    _, proposer = run(X, y, "sin x1", rounds=3, max_rounds=None)
     assert proposer.calls == 4
 
 
 def test_the_deadline_is_honoured(X):
     y = np.sin(9 * X[:, 0]) * np.exp(X[:, 1]) + np.random.default_rng(1).standard_normal(80)
     table = Table.prepare(X, y)
-    solve(table, [], Settings(), Deadline(), np.random.default_rng(0))  # compile first
+    solve(table, [], FitOptions(), Deadline(), np.random.default_rng(0))  # compile first
     PriorProposer(2).propose(1, Deadline())
     started = time.monotonic()
     archive = solve(
         table,
         [Source(lambda: PriorProposer(2), 1000)],
-        Settings(max_rounds=None, n_restarts=8),
+        FitOptions(n_restarts=8),
         Deadline(1.0),
         np.random.default_rng(0),
     )
@@ -148,14 +151,14 @@ def test_the_deadline_is_honoured(X):
 
 
 def test_an_archive_is_kept_when_an_exception_ends_the_search(X):
-    class Interrupted:
+    class Interrupted(Proposer):
         def propose(self, n, deadline):
             raise KeyboardInterrupt
 
     table = Table.prepare(X, X[:, 0] ** 2)
     archive = Archive(table.floor)
     with pytest.raises(KeyboardInterrupt):
-        solve(table, [Source(Interrupted, 8)], Settings(), Deadline(), np.random.default_rng(0), archive=archive)
+        solve(table, [Source(Interrupted, 8)], FitOptions(), Deadline(), np.random.default_rng(0), archive=archive)
     assert len(archive.front()) >= 2
 
 
@@ -165,7 +168,7 @@ def test_sources_share_the_time(X):
     solve(
         Table.prepare(X, y),
         [Source(lambda: first, 8), Source(lambda: second, 8)],
-        Settings(max_rounds=None),
+        FitOptions(),
         Deadline(),
         np.random.default_rng(0),
     )
@@ -173,7 +176,9 @@ def test_sources_share_the_time(X):
 
 
 def test_bfgs_finds_simple_laws(X):
-    archive, _ = run(X, 2.5 * X[:, 0] * X[:, 1] ** 2, "mul x1 square x2", settings=Settings(constant_optimizer="bfgs"))
+    archive, _ = run(
+        X, 2.5 * X[:, 0] * X[:, 1] ** 2, "mul x1 square x2", settings=FitOptions(constant_optimizer="bfgs")
+    )
     assert best(archive).error < 1e-20
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.canonical import canonical
@@ -21,18 +22,34 @@ class Candidate:
     skeleton : Expression
         Expression whose free constants (NaN) are still to be fitted.
     log_prob : float
-        Natural log-probability under the proposer; used for ordering only.
+        Natural log-probability under the proposer; used for ordering only. NaN if the proposer has none.
+    initial : tuple of float, optional
+        First start of the constants of ``skeleton``, all of them, in the user's units.
     """
 
     skeleton: Expression
     log_prob: float
+    initial: tuple[float, ...] | None = None
 
 
-class Proposer(Protocol):
+class Proposer(ABC):
     """Source of candidates. The solver knows nothing else about where skeletons come from."""
 
+    @abstractmethod
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` candidates, best first, none that an earlier call returned; empty when it has no more."""
+
+    def learn(self, candidates: Sequence[Candidate], errors: Sequence[float]) -> None:  # noqa: B027 - not all learn
+        """Take note of what became of proposals; called after they were fitted.
+
+        Parameters
+        ----------
+        candidates : sequence of Candidate
+            What the last call of :meth:`propose` returned.
+        errors : sequence of float
+            Mean squared error of each on the compared rows, over the square of the target's scale; infinite where it
+            is undefined or was not reached in time.
+        """
 
 
 Identity = tuple[tuple[int, ...], tuple[float | None, ...]]

@@ -11,7 +11,7 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.search.candidate import Candidate, Identity, identity
+from nesymres_sk.search.candidate import Candidate, Identity, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.random_skeletons import RandomSkeletons
 
@@ -25,7 +25,7 @@ _FRESH, _HOTTER = 0.25, 1.15
 _ROUNDS = 3
 
 
-class NetworkProposer:
+class NetworkProposer(Proposer):
     """Skeletons that the network reads off one problem.
 
     The problem is encoded on the first call only. With ``decoding="beam"`` the first call is a beam search of width
@@ -125,7 +125,7 @@ _SHIFTED = 0.2
 _LOG_TOKENS = float(np.log(v.SIZE))
 
 
-class PriorProposer:
+class PriorProposer(Proposer):
     """Random skeletons of the prior, none twice, short ones first: the control of the benchmarks.
 
     Each random tree gives the canonical form of ``C * tree``, now and then also that of ``C * tree + C``. The solver
