@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.search.constraints import Constraints
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +53,13 @@ class Archive:
     ----------
     floor : float
         Errors below this are rounding and count as equal.
-    max_complexity : int, optional
-        Longer equations are refused, except constants.
+    constraints : Constraints, optional
+        Equations that break one of these rules are refused, whatever proposed them.
     """
 
-    def __init__(self, floor: float, max_complexity: int | None = None) -> None:
+    def __init__(self, floor: float, constraints: Constraints | None = None) -> None:
         self.floor = floor
-        self.max_complexity = max_complexity
+        self.constraints = Constraints() if constraints is None else constraints
         self._by_complexity: dict[int, list[Entry]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -70,8 +71,7 @@ class Archive:
 
     def add(self, entry: Entry) -> bool:
         """Keep an equation if it is among the best of its complexity; returns whether it was kept."""
-        too_long = self.max_complexity is not None and entry.complexity > max(self.max_complexity, 1)
-        if too_long or not np.isfinite(entry.error):
+        if not np.isfinite(entry.error) or not self.constraints.allows(entry.expression):
             return False
         entries = self._by_complexity.get(entry.complexity, [])
         twin = next((other for other in entries if other.expression.tokens == entry.expression.tokens), None)
@@ -87,7 +87,12 @@ class Archive:
         return any(other is entry for other in entries)
 
     def swap(self, old: Entry, new: Entry) -> None:
-        """Put the snapped form of an equation, whose error may be larger within the noise, in its place."""
+        """Put the snapped form of an equation, whose error may be larger within the noise, in its place.
+
+        Where the snapped form breaks a rule, the equation itself stays, as if simple constants had not been found.
+        """
+        if not self.constraints.allows(new.expression):
+            new = replace(old, snapped=True)
         self.add(new)
         if new.expression.tokens != old.expression.tokens:
             rest = [other for other in self._by_complexity[old.complexity] if other is not old]
@@ -103,6 +108,11 @@ class Archive:
                 front.append(entries[0])
                 best = self._clipped(entries[0])
         return front
+
+    def limit(self, complexity: int) -> float:
+        """Largest error with which a new equation of this complexity is kept."""
+        entries = self._by_complexity.get(complexity, [])
+        return max(entries[-1].error, self.floor) if len(entries) == _KEPT_PER_COMPLEXITY else np.inf
 
     @property
     def best_error(self) -> float:

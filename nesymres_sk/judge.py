@@ -128,9 +128,10 @@ class Judge:
 
     def keep_affine(self) -> None:
         """Archive the constant and the affine equations."""
-        for equation in affine_equations(self.table):
+        for equation in affine_equations(self.table, self.archive.constraints.required):
             self._keep(equation, np.nan, polish=False)
-        self._snap_front()
+        if self.table.n_rows <= _SAMPLE_ROWS:  # of a long table most are overtaken before that is worth its time
+            self.snap_front()
 
     def try_out(self, candidates: Sequence[Candidate], closed: bool) -> list[float]:
         """Fit candidates and archive the good ones.
@@ -155,7 +156,7 @@ class Judge:
             self._keep(self._in_users_units(form), form.log_prob, polish=not self.end.passed)
             if self.end.passed:
                 break
-        self._snap_front()
+        self.snap_front()
         for form in forms:
             self._losses[form.key] = form.loss
         return [min((self._losses[key] for key in some), default=np.inf) for some in keys]
@@ -180,6 +181,8 @@ class Judge:
             if self._natural and not same:
                 form = _Form(hash((raw, False)), candidate.skeleton, False, candidate.log_prob, candidate.initial)
                 possible.append(form)
+            # what the archive would refuse is not worth a fit
+            possible = [form for form in possible if self.archive.constraints.allows(form.skeleton)]
             keys.append([form.key for form in possible])
             for form in possible:
                 if form.key not in self._losses:
@@ -234,18 +237,20 @@ class Judge:
             return
         if polish:
             equation, _ = refine(equation, self._sample)
-        self.archive.add(Entry(equation, self.table.error(equation), log_prob))
+        error = self.table.error(equation, self.archive.limit(equation.complexity))
+        self.archive.add(Entry(equation, error, log_prob))
 
-    def _snap_front(self) -> None:
+    def snap_front(self) -> None:
         """Fit the equations of the front to all rows, with simple constants; also those that come forward by it."""
         while not self.end.passed:
             entry = next((entry for entry in self.archive.front() if not entry.snapped), None)
             if entry is None:
                 return
             snapped = self._fit_rest(snap(entry.expression, self._sample, self.end))
-            if not self._is_as_good(snapped, entry):
-                snapped = self._fit_rest(entry.expression)
             error = self.table.error(snapped)
+            if not self._is_as_good(error, entry.error):
+                snapped = self._fit_rest(entry.expression)
+                error = self.table.error(snapped)
             self.archive.swap(entry, replace(entry, expression=snapped, error=error, snapped=True))
 
     def _fit_rest(self, equation: Expression) -> Expression:
@@ -253,11 +258,12 @@ class Judge:
         if len(self._target.y) == len(self._sample.y):
             return equation
         free = np.array([not np.isfinite(simple_number_cost(value)) for value in equation.constants], dtype=bool)
-        return refine(equation, self._target, free, max_steps=4)[0]
+        # the optimum of the sample is so near that one step, of all the rows, leaves less than the noise
+        return refine(equation, self._target, free, max_steps=1, deadline=self.end)[0]
 
-    def _is_as_good(self, equation: Expression, entry: Entry) -> bool:
+    def _is_as_good(self, error: float, reference: float) -> bool:
         """Whether simple constants from the sample hold on all rows, within the noise."""
-        new, old = (max(error, self.table.floor) for error in (self.table.error(equation), entry.error))
+        new, old = (max(value, self.table.floor) for value in (error, reference))
         return bool(self.table.n_effective * np.log(new / old) < _MAX_LOSS_OF_FIT)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,19 +16,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from nesymres_sk.equate.config import EquateConfig
+from nesymres_sk.export.methods import ExportMixin
+
 if TYPE_CHECKING:
-    import sympy
-
-    from nesymres_sk.archive import Archive
-    from nesymres_sk.expressions.expression import Expression
-    from nesymres_sk.solver import Progress, Source
+    from nesymres_sk.deadline import Deadline
+    from nesymres_sk.knowledge import Knowledge
+    from nesymres_sk.progress import Callback, Reporter
+    from nesymres_sk.rescreening import Rescreening, Stage
+    from nesymres_sk.solver import Source
     from nesymres_sk.sources import Sources
-    from nesymres_sk.table import Table
-
-_MAX_COLUMNS = 10
 
 
-class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
+class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
     """Symbolic regression with a pretrained set-to-sequence transformer.
 
     The network reads the table as a set of points and proposes equation skeletons, whose constants are then fitted;
@@ -40,17 +42,35 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         Number of skeletons that the network proposes (in the first round, if there is a time limit).
     n_restarts : int, default=4
         Starts of the fit of each skeleton; promising ones get more.
-    decoding : {"beam", "sampling"}, default="beam"
-        How skeletons are read off the network.
+    decoding : {"beam", "sampling", "planning"}, default="beam"
+        How skeletons are read off the network: the most probable ones, random ones, or by a tree search that fits the
+        constants of what it writes (TPSR).
+    finetune : {"equate"} or EquateConfig, optional
+        Fine-tune a copy of the network on this table (Ying et al. 2025) and propose with that, too. Takes seconds; off
+        by default. See :class:`nesymres_sk.EquateConfig` for its settings.
     constant_optimizer : {"lm", "bfgs"}, default="lm"
         Levenberg–Marquardt with closed-form linear constants, or BFGS as in the paper, which is much slower.
     selection : {"mdl", "paper", "accuracy", "best"}, default="mdl"
         Rule that chooses from the Pareto front, see :mod:`nesymres_sk.fitting.selection`.
     operators : list of str, optional
-        Operators that skeletons may contain, for example ``["add", "mul", "sin"]``; all by default. Constants may
-        multiply and add to anything all the same: a change of units needs them.
+        Operators that equations may contain, for example ``["add", "mul", "sin"]``; all by default. Constants are
+        outside this and all other rules: a factor, a shift or a sign may stand anywhere. Powers come with ``mul``.
+    excluded_operators : list of str, optional
+        Operators that equations must not contain.
+    required_variables : list of str or int, optional
+        Columns, by name or index, that every equation has to contain. Until one is found that does, there is only
+        the constant; if it remains the only one, there is a warning.
+    excluded_variables : list of str or int, optional
+        Columns that are ignored.
     max_complexity : int, optional
         Largest number of nodes of an equation.
+    nested_constraints : dict, optional
+        Limits of nesting as in PySR: with ``{"sin": {"sin": 0, "cos": 1}}`` there is no ``sin`` inside a ``sin``, and
+        at most one ``cos`` along any path inside it.
+    guesses : list of str, optional
+        Starting equations in the names of the columns, for example ``["C * mass * speed ** 2"]``, where each ``C`` is
+        a free constant. Other numbers than 1 to 5 are where the fit of that constant starts. They are fitted before
+        anything else, and the search goes on from the best of them.
     max_time : float, optional
         Seconds for ``fit``. Without it there is one round of ``beam_size`` skeletons. With it, the search goes on
         until the time is over or an equation is exact up to rounding, and a small part of it tries random skeletons.
@@ -62,7 +82,7 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Rows that are picked from long tables, sampling, and starts of the fit.
     verbose : int, default=0
-        Print a line for each round of the search.
+        1 shows a progress bar with the best equation so far, 2 also prints each equation that joins the Pareto front.
 
     Attributes
     ----------
@@ -76,7 +96,11 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
     expressions_ : list of Expression
         The equations of ``equations_`` as objects; strings and predictions both come from them.
     columns_ : ndarray of int
-        Columns of ``X`` that the search was given; at most ten.
+        Columns of ``X`` that the search used, at most ten: ``x1`` of ``expressions_`` is the first of them.
+    history_ : list of dict
+        How the most accurate equation improved: ``elapsed`` seconds, ``loss``, ``complexity`` and ``n_fitted``.
+    n_fitted_ : int
+        Skeletons whose constants were fitted.
     n_features_in_ : int
         Number of columns of ``X``.
     feature_names_in_ : ndarray of str
@@ -87,11 +111,12 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
     Equations that are undefined in any row of the training data are never kept. Elsewhere ``predict`` returns what
     the equation gives, NaN or infinite where it is undefined.
 
-    Tables with more than ten columns are reduced to the ten most useful ones, with a warning. The network sees at
-    most 256 rows; constants are fitted to all of them.
+    There may be any number of columns. Those of tables with more than ten are screened for those that the target
+    depends on, alone or in pairs, and, with a time limit, screened again by what the best equation leaves unexplained.
+    The network sees at most 256 rows; constants are fitted to all of them.
 
-    Until an exception that ends ``fit`` early (``KeyboardInterrupt``, or one raised by a signal handler) is passed
-    on, the best equations so far are put on the estimator, which can predict from then on.
+    Ctrl-C ends ``fit`` with a warning and the best equations so far. Any other exception that ends it early, one raised
+    by a signal handler for example, is passed on, but the estimator has the best equations so far, too.
 
     Examples
     --------
@@ -107,11 +132,17 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         "weights": [str],
         "beam_size": [Interval(Integral, 1, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
-        "decoding": [StrOptions({"beam", "sampling"})],
+        "decoding": [StrOptions({"beam", "sampling", "planning"})],
+        "finetune": [StrOptions({"equate"}), EquateConfig, None],
         "constant_optimizer": [StrOptions({"lm", "bfgs"})],
         "selection": [StrOptions({"mdl", "paper", "accuracy", "best"})],
         "operators": [list, tuple, None],
+        "excluded_operators": [list, tuple, None],
+        "required_variables": [list, tuple, None],
+        "excluded_variables": [list, tuple, None],
         "max_complexity": [Interval(Integral, 1, None, closed="left"), None],
+        "nested_constraints": [dict, None],
+        "guesses": [list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "device": [str],
         "n_jobs": [Integral, None],
@@ -125,11 +156,17 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         *,
         beam_size: int = 32,
         n_restarts: int = 4,
-        decoding: Literal["beam", "sampling"] = "beam",
+        decoding: Literal["beam", "sampling", "planning"] = "beam",
+        finetune: Literal["equate"] | EquateConfig | None = None,
         constant_optimizer: Literal["lm", "bfgs"] = "lm",
         selection: Literal["mdl", "paper", "accuracy", "best"] = "mdl",
         operators: list[str] | None = None,
+        excluded_operators: list[str] | None = None,
+        required_variables: list[str | int] | None = None,
+        excluded_variables: list[str | int] | None = None,
         max_complexity: int | None = None,
+        nested_constraints: dict[str, dict[str, int]] | None = None,
+        guesses: list[str] | None = None,
         max_time: float | None = None,
         device: str = "auto",
         n_jobs: int | None = 1,
@@ -140,10 +177,16 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.beam_size = beam_size
         self.n_restarts = n_restarts
         self.decoding = decoding
+        self.finetune = finetune
         self.constant_optimizer = constant_optimizer
         self.selection = selection
         self.operators = operators
+        self.excluded_operators = excluded_operators
+        self.required_variables = required_variables
+        self.excluded_variables = excluded_variables
         self.max_complexity = max_complexity
+        self.nested_constraints = nested_constraints
+        self.guesses = guesses
         self.max_time = max_time
         self.device = device
         self.n_jobs = n_jobs
@@ -151,7 +194,14 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NeuralSymbolicRegressor:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        callback: Callback | None = None,
+    ) -> NeuralSymbolicRegressor:
         """Search for equations.
 
         Parameters
@@ -161,6 +211,9 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the squared errors; a weight of 2 is the same as a repeated row.
+        callback : callable, optional
+            Called with a :class:`nesymres_sk.progress.FoundEquation` whenever there is a new best equation. The search
+            ends if it returns ``True``.
 
         Returns
         -------
@@ -170,8 +223,10 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data are not finite numbers of matching shapes, there are fewer than two rows, an operator or the
-            weights are unknown, or a weights file is damaged.
+            If the data are not finite numbers of matching shapes, there are fewer than two rows, an operator, a column
+            or the weights are unknown, a guess cannot be read or breaks the rules, or a weights file is damaged.
+        TypeError
+            If the callback cannot be called, or something in the lists and dicts is of the wrong type.
         """
         from nesymres_sk.deadline import Deadline
 
@@ -181,57 +236,39 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, X_checked, dtype=np.float64, ensure_non_negative=True)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be callable, got {callback!r}")
 
-        from nesymres_sk.archive import Archive
-        from nesymres_sk.columns import select_columns
-        from nesymres_sk.judge import FitOptions
+        from nesymres_sk.knowledge import Knowledge
         from nesymres_sk.model.registry import resolve
-        from nesymres_sk.search.grammar import check_operators
-        from nesymres_sk.solver import solve, warm_up
-        from nesymres_sk.sources import SearchOptions, Sources
-        from nesymres_sk.table import Table
+        from nesymres_sk.progress import Reporter
+        from nesymres_sk.rescreening import Rescreening
+        from nesymres_sk.solver import warm_up
 
-        warm_up(deadline, *([] if self.max_time is None else [_load_prior]))
-        check_operators(self.operators)
+        names = self._names_of(range(X_checked.shape[1]))
+        knowledge = Knowledge.of(self, names)
         resolve(self.weights)  # a wrong name is an error also where the network turns out not to be needed
+        warm_up(deadline, *([] if self.max_time is None else [_load_prior]))
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        table = Table.prepare(X_checked, y_checked, weight)
-        self.columns_ = select_columns(table.X, table.y, _MAX_COLUMNS, sample_weight=table.weight, rng=rng)
-        n_columns = X_checked.shape[1]
-        if len(self.columns_) < n_columns:
-            kept = ", ".join(self._names())
+        stages = Rescreening(X_checked, y_checked, weight, knowledge, deadline, rng)
+        reporter = Reporter(self.verbose, callback, self.selection, names, deadline)
+        try:
+            with reporter:
+                self._search(stages, knowledge, reporter, deadline, rng)
+        except KeyboardInterrupt:
+            if not len(stages.stage.archive):
+                raise
+            warnings.warn("fit was interrupted; the equations are the best so far", UserWarning, stacklevel=3)
+        finally:
+            if len(stages.stage.archive):
+                self.history_, self.n_fitted_ = reporter.history, reporter.n_fitted
+                self._publish(stages.stage)
+        if knowledge.required and not self.expressions_[-1].variables:
             warnings.warn(
-                f"X has {n_columns} columns, more than the {_MAX_COLUMNS} that the network reads; "
-                f"using the most useful ones: {kept}",
+                "no equation with all of required_variables was found; what remains is a constant",
                 UserWarning,
                 stacklevel=3,  # the caller of fit, past its validation wrapper
             )
-            table = Table.prepare(X_checked[:, self.columns_], y_checked, weight)
-        n_threads = effective_n_jobs(self.n_jobs)
-        archive = Archive(table.floor, self.max_complexity)
-        options = SearchOptions(
-            weights=self.weights,
-            device=self.device,
-            decoding=self.decoding,
-            beam_size=self.beam_size,
-            operators=None if self.operators is None else tuple(self.operators),
-            max_complexity=self.max_complexity,
-            n_threads=n_threads,
-        )
-        try:
-            solve(
-                table,
-                self._sources(Sources(table, archive, options, rng)),
-                FitOptions(self.n_restarts, self.constant_optimizer, n_threads),
-                deadline,
-                rng,
-                archive=archive,
-                max_rounds=1 if self.max_time is None else None,
-                callback=_report if self.verbose else None,
-            )
-        finally:
-            if len(archive):
-                self._publish(archive, table)
         return self
 
     def predict(self, X: ArrayLike, index: int | None = None) -> NDArray[np.float64]:
@@ -249,72 +286,73 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
             NaN or infinite where the equation is undefined.
         """
         check_is_fitted(self)
+        from nesymres_sk.export.fitted import fitted_equation
         from nesymres_sk.expressions.machine import evaluate
 
         checked = validate_data(self, X, dtype=np.float64, reset=False)
-        return evaluate(self._expression(index), checked[:, self.columns_])
+        return evaluate(fitted_equation(self, index).expression, checked[:, self.columns_])
 
-    def sympy(self, index: int | None = None) -> sympy.Expr:
-        """SymPy expression of an equation, in the names of the columns.
-
-        Parameters
-        ----------
-        index : int, optional
-            Row of ``equations_``; the chosen equation by default.
-        """
-        check_is_fitted(self)
-        from nesymres_sk.expressions.infix import to_sympy
-
-        return to_sympy(self._expression(index), self._names())
-
-    def latex(self, index: int | None = None, digits: int = 4) -> str:
-        """LaTeX text of an equation.
-
-        Parameters
-        ----------
-        index : int, optional
-            Row of ``equations_``; the chosen equation by default.
-        digits : int, default=4
-            Significant digits of the constants.
-        """
-        check_is_fitted(self)
-        from nesymres_sk.expressions.infix import to_latex
-
-        return to_latex(self._expression(index), self._names(), digits=digits)
-
-    def _expression(self, index: int | None) -> Expression:
-        """Expression of a row of ``equations_``."""
-        index = self.best_index_ if index is None else index
-        if not -len(self.expressions_) <= index < len(self.expressions_):
-            raise IndexError(f"index must be a row of equations_, 0 to {len(self.expressions_) - 1}, got {index}")
-        return self.expressions_[index]
-
-    def _names(self) -> list[str]:
-        """Names of the columns that the search was given."""
+    def _names_of(self, columns: Sequence[int]) -> list[str]:
         names = getattr(self, "feature_names_in_", None)
-        return [f"x{i + 1}" if names is None else str(names[i]) for i in self.columns_.tolist()]
+        return [f"x{i + 1}" if names is None else str(names[i]) for i in columns]
+
+    def _search(
+        self,
+        stages: Rescreening,
+        knowledge: Knowledge,
+        reporter: Reporter,
+        deadline: Deadline,
+        rng: np.random.Generator,
+    ) -> None:
+        """Fill the archives of the stages until the time is over or nothing is left to try."""
+        from nesymres_sk.judge import FitOptions
+        from nesymres_sk.search.guesses import Guesses
+        from nesymres_sk.solver import Source, solve
+        from nesymres_sk.sources import SearchOptions, Sources
+
+        n_threads = effective_n_jobs(self.n_jobs)
+        options = SearchOptions(
+            weights=self.weights,
+            device=self.device,
+            decoding=self.decoding,
+            beam_size=self.beam_size,
+            equate=EquateConfig() if self.finetune == "equate" else self.finetune,
+            anytime=self.max_time is not None,
+            n_threads=n_threads,
+        )
+        guesses = knowledge.candidates(stages.stage.columns)
+        while True:
+            stage = stages.stage
+            sources = self._sources(Sources(stage.table, stage.archive, options, rng))
+            if guesses:
+                sources = [Source(partial(Guesses, guesses), len(guesses)), *sources]
+            solve(
+                stage.table,
+                sources,
+                FitOptions(self.n_restarts, self.constant_optimizer, n_threads),
+                deadline,
+                rng,
+                archive=stage.archive,
+                callback=lambda progress, stage=stage: (  # type: ignore[misc]
+                    reporter.report(progress, stage) or stages.should_change()
+                ),
+            )
+            guesses = []  # they are carried over
+            if reporter.stopped or not stages.advance():
+                return
 
     def _sources(self, sources: Sources) -> list[Source]:
-        """What proposes candidates."""
-        return [sources.network()] if self.max_time is None else [sources.network(), sources.prior()]
+        """What proposes candidates, the first of them first."""
+        return sources.all()
 
-    def _publish(self, archive: Archive, table: Table) -> None:
+    def _publish(self, stage: Stage) -> None:
         """Set the fitted attributes from what the search has found."""
         from nesymres_sk.archive import pareto_table
-        from nesymres_sk.fitting.selection import choose
 
-        front = archive.front()
-        expressions = [entry.expression for entry in front]
-        best = choose(
-            [(entry.expression, entry.error) for entry in front],
-            self.selection,
-            n_rows=table.n_effective,
-            n_variables=len(self.columns_),
-            floor=table.floor,
-            variance=table.variance,
-        )
-        equations = pareto_table(front, table, self._names())
-        self.expressions_ = expressions
+        front, best = stage.choice(self.selection)
+        equations = pareto_table(front, stage.table, self._names_of(stage.columns.tolist()))
+        self.columns_ = stage.columns
+        self.expressions_ = [entry.expression for entry in front]
         self.equations_ = equations
         self.best_index_ = best
         self.equation_ = str(equations["equation"][best])
@@ -322,14 +360,6 @@ class NeuralSymbolicRegressor(RegressorMixin, BaseEstimator):
 
 def _load_prior() -> None:
     from nesymres_sk.deadline import Deadline
-    from nesymres_sk.search.proposers import PriorProposer
+    from nesymres_sk.search.prior_proposer import PriorProposer
 
     PriorProposer(1).propose(1, Deadline())
-
-
-def _report(progress: Progress) -> None:
-    best = progress.archive.front()[-1]
-    print(
-        f"round {progress.round}: {progress.n_fitted} fits in {progress.elapsed:.1f} s, "
-        f"{len(progress.archive.front())} equations on the front, smallest relative error {best.error:.3g}"
-    )

@@ -45,6 +45,8 @@ class Source:
         Where the growth ends.
     closed : bool
         Whether the proposer gives closures by itself, so that nothing has to be added to its skeletons.
+    rounds : int or None
+        Most rounds; ``None`` goes on until the deadline, an exact equation, or the end of the proposals.
     """
 
     open: Callable[[], Proposer]
@@ -53,6 +55,7 @@ class Source:
     growth: float = 2.0
     largest_batch: int = 512
     closed: bool = False
+    rounds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class _Turn:
     source: Source
     batch_size: float
     spent: float = 0.0
+    rounds: int = 0
     proposer: Proposer | None = None
 
 
@@ -81,7 +85,6 @@ def solve(
     rng: np.random.Generator,
     *,
     archive: Archive | None = None,
-    max_rounds: int | None = None,
     callback: Callable[[Progress], object] | None = None,
 ) -> Archive:
     """Search for equations of a table.
@@ -99,8 +102,6 @@ def solve(
         Rows to compare on and starts of the fit.
     archive : Archive, optional
         Filled in place, so that a caller keeps what was found if an exception ends the search; new by default.
-    max_rounds : int, optional
-        Rounds of proposals; ``None`` goes on until the deadline, an exact equation, or the end of the proposals.
     callback : callable, optional
         Called with a :class:`Progress` after each round; the search ends if it returns ``True``.
 
@@ -116,22 +117,24 @@ def solve(
     judge.keep_affine()
     turns = [_Turn(source, source.batch_size) for source in sources]
     round_ = 0
-    while turns and not searching.passed and not judge.is_exact and round_ != max_rounds:
+    while turns and not searching.passed and not judge.is_exact:
         turn = min(turns, key=lambda turn: turn.spent / turn.source.share)
         started = searching.elapsed
         if turn.proposer is None:
             turn.proposer = turn.source.open()
             started = searching.elapsed  # loading a network is not a part of its share
         candidates = turn.proposer.propose(int(turn.batch_size), searching)
+        turn.rounds += 1
         if candidates:
             turn.proposer.learn(candidates, judge.try_out(candidates, turn.source.closed))
-        else:
+        if not candidates or turn.rounds == turn.source.rounds:
             turns.remove(turn)
         turn.spent += searching.elapsed - started
         turn.batch_size = min(turn.batch_size * turn.source.growth, max(turn.source.largest_batch, turn.batch_size))
         round_ += 1
         if callback is not None and callback(Progress(round_, judge.n_fitted, archive, deadline.elapsed)) is True:
             break
+    judge.snap_front()
     return archive
 
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nesymres_sk.archive import Archive
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.equate.config import EquateConfig
+from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.search.candidate import Candidate, Proposer
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.solver import Source
 from nesymres_sk.table import Table
 
-_NETWORK_ROWS = 256
-#: With a time limit, part of the time in which random skeletons of the prior are tried beside the network's.
-_EXPLORATION = 0.15
-_EXPLORATION_BATCH = 1000
+if TYPE_CHECKING:
+    from nesymres_sk.model.network import Network
+
+#: Longest expression of a search without a network.
+MAX_LENGTH = 40
+#: Parts of the time that the sources get, which their number need not add up to.
+_NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.3, 0.5, 0.1, 0.2, 0.4
+#: Skeletons that a source is asked for at a time.
+_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 300, 150
+#: Skeletons that the network is asked for at a time, at most.
+_LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,12 @@ class SearchOptions:
 
     Attributes
     ----------
-    weights, device, decoding, beam_size, operators, max_complexity
+    weights, device, decoding, beam_size
         See :class:`nesymres_sk.NeuralSymbolicRegressor`.
+    equate : EquateConfig or None
+        Settings of the fine-tuning, if there is to be one.
+    anytime : bool
+        Whether the search goes on until a deadline, or ends after a first round.
     n_threads : int
         Threads of the network.
     """
@@ -36,8 +50,8 @@ class SearchOptions:
     device: str = "auto"
     decoding: str = "beam"
     beam_size: int = 32
-    operators: tuple[str, ...] | None = None
-    max_complexity: int | None = None
+    equate: EquateConfig | None = None
+    anytime: bool = False
     n_threads: int = 1
 
 
@@ -48,7 +62,7 @@ class Sources:
     ----------
     table : Table
     archive : Archive
-        Of the search, for sources that start from what was found.
+        Of the search, for sources that start from what was found; its constraints are those of the proposals.
     options : SearchOptions
     rng : numpy.random.Generator
         Each source gets a seed of its own from it.
@@ -58,45 +72,108 @@ class Sources:
         self.table = table
         self.archive = archive
         self.options = options
-        self._network_seed, self._prior_seed = (int(seed) for seed in rng.integers(2**31, size=2))
+        seeds = (int(seed) for seed in rng.integers(2**31, size=5))
+        self._network_seed, self._equate_seed, self._prior_seed, self._pursuit_seed, self._local_seed = seeds
+
+    def all(self) -> list[Source]:
+        """Every source of this search, in the order of their first turns."""
+        return [*self.of_network(), *self.of_prior()]
+
+    def of_network(self) -> list[Source]:
+        """Sources that need the network."""
+        return [self.network()] if self.options.equate is None else [self.network(), self.equate()]
+
+    def of_prior(self) -> list[Source]:
+        """Sources that do without the network."""
+        if not self.options.anytime:
+            return [self.pursuit()]
+        return [self.pursuit(), self.prior(), self.local_search()]
 
     def network(self) -> Source:
-        """The network's proposals, which come first."""
+        """The network's proposals."""
 
         def start() -> Proposer:
-            import torch
+            from nesymres_sk.search.network_proposer import NetworkProposer
+            from nesymres_sk.search.planning import PlanningProposer
 
-            from nesymres_sk.model.inputs import table_to_batch
-            from nesymres_sk.model.registry import get_network
-            from nesymres_sk.search.proposers import NetworkProposer
+            network, grammar = self._network()
+            seed, decoding = self._network_seed, self.options.decoding
+            proposer: Proposer
+            if decoding == "planning":
+                proposer = PlanningProposer(network, self.table, grammar, seed=seed)
+            else:
+                proposer = NetworkProposer(network, self.table, self.archive, grammar, decoding=decoding, seed=seed)
+            return _ThreadLimited(proposer, self.options.n_threads)
 
-            options = self.options
-            on_gpu = options.device == "auto" and torch.cuda.is_available()
-            network = get_network(
-                options.weights, "cuda" if on_gpu else "cpu" if options.device == "auto" else options.device
+        # a tree search learns between its rounds: they stay short
+        largest = _LARGEST_PLAN if self.options.decoding == "planning" else _LARGEST_SAMPLE
+        return Source(start, self.options.beam_size, _NETWORK, largest_batch=largest, rounds=self._rounds)
+
+    def equate(self) -> Source:
+        """Proposals of a network that is fine-tuned on the table."""
+
+        def start() -> Proposer:
+            from nesymres_sk.equate.proposer import EquateProposer
+
+            assert self.options.equate is not None
+            network, grammar = self._network()
+            proposer = EquateProposer(
+                network, self.table, self.archive, grammar, self.options.equate, self._equate_seed
             )
-            bag = np.random.default_rng(self._network_seed)
-            batch = table_to_batch(self.table.X, self.table.y, max_points=_NETWORK_ROWS, rng=bag)
-            grammar = self._grammar(network.config.max_length, network.config.max_variables)
-            proposer = NetworkProposer(network, batch, grammar, decoding=options.decoding, seed=self._network_seed)
-            return _ThreadLimited(proposer, options.n_threads)
+            return _ThreadLimited(proposer, self.options.n_threads)
 
-        return Source(start, self.options.beam_size, 1.0 - _EXPLORATION)
+        return Source(start, self.options.beam_size, _EQUATE)
 
     def prior(self) -> Source:
         """Random skeletons."""
 
         def start() -> Proposer:
-            from nesymres_sk.search.proposers import PriorProposer
+            from nesymres_sk.search.prior_proposer import PriorProposer
 
-            seed = np.random.default_rng(self._prior_seed)
-            return PriorProposer(self.table.X.shape[1], self.options.operators, seed)
+            rng = np.random.default_rng(self._prior_seed)
+            return PriorProposer(self.table.X.shape[1], self.archive.constraints, rng)
 
-        return Source(start, _EXPLORATION_BATCH, _EXPLORATION, growth=1.0, closed=True)
+        return Source(start, _PRIOR_BATCH, _PRIOR, growth=1.0, closed=True, rounds=self._rounds)
 
-    def _grammar(self, max_length: int, max_variables: int) -> Grammar:
-        longest = min(max_length, self.options.max_complexity or max_length)
-        return Grammar(longest, min(self.table.X.shape[1], max_variables), self.options.operators)
+    def pursuit(self) -> Source:
+        """Sparse combinations of short functions that reproduce the target."""
+
+        def start() -> Proposer:
+            from nesymres_sk.search.pursuit import PursuitProposer
+
+            rng = np.random.default_rng(self._pursuit_seed)
+            return PursuitProposer(self.table, self.archive, self._grammar(), rng)
+
+        return Source(start, _PURSUIT_BATCH, _PURSUIT, growth=1.0, closed=True, rounds=self._rounds)
+
+    def local_search(self) -> Source:
+        """Neighbours of the best equations so far."""
+
+        def start() -> Proposer:
+            from nesymres_sk.search.local_search import LocalSearch
+
+            rng = np.random.default_rng(self._local_seed)
+            return LocalSearch(self.table, self.archive, self._grammar(), rng)
+
+        return Source(start, _LOCAL_BATCH, _LOCAL, growth=1.0, closed=True, rounds=self._rounds)
+
+    @property
+    def _rounds(self) -> int | None:
+        return None if self.options.anytime else 1
+
+    def _network(self) -> tuple[Network, Grammar]:
+        import torch
+
+        from nesymres_sk.model.registry import get_network
+
+        device = self.options.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        network = get_network(self.options.weights, device)
+        return network, self._grammar(network.config.max_length, network.config.max_variables)
+
+    def _grammar(self, max_length: int = MAX_LENGTH, max_variables: int = v.MAX_VARIABLES) -> Grammar:
+        return Grammar(max_length, min(self.table.X.shape[1], max_variables), self.archive.constraints)
 
 
 class _ThreadLimited(Proposer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ _MERGE_LIMIT = 100_000
 _CHUNK = 65_536
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
 EXACT = 1e-24
+#: Relative precision of a target in double precision, and in single precision, to which it may have been rounded.
+_DOUBLE, _SINGLE = 1e-15, 2.0**-23
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,23 @@ class Table:
         """Target divided by its scale."""
         return self.y / self.y_scale
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """Weighted variance of the scaled target."""
         y = self.scaled_y
         return float(np.average(np.square(y - np.average(y, weights=self.weight)), weights=self.weight))
 
-    @property
+    @cached_property
     def floor(self) -> float:
         """Mean squared error of the scaled target below which only rounding is left.
 
-        The second term is the rounding of the target itself, which dominates if its mean is far from zero.
+        The second term is the rounding of the target itself, which dominates if its mean is far from zero, or if all
+        its values are numbers of single precision. The rounding errors of those grow with the target, so that taken
+        for noise they would speak against the simple constants of the law.
         """
-        return max(EXACT * self.variance, 1e-30 * float(np.mean(np.square(self.scaled_y))), 1e-300)
+        with np.errstate(over="ignore", under="ignore"):
+            precision = _SINGLE if np.array_equal(self.y.astype(np.float32), self.y) else _DOUBLE
+        return max(EXACT * self.variance, precision**2 * float(np.mean(np.square(self.scaled_y))), 1e-300)
 
     def subset(self, n_rows: int, rng: np.random.Generator) -> Table:
         """Table of at most ``n_rows`` rows, drawn without replacement, with the same scales."""
@@ -119,10 +126,11 @@ class Table:
             np.asfortranarray(self.X[rows]), self.y[rows], weight, self.n_effective * share, self.x_scales, self.y_scale
         )
 
-    def error(self, expression: Expression) -> float:
+    def error(self, expression: Expression, limit: float = np.inf) -> float:
         """Weighted mean squared error of an equation in user's units, over ``y_scale`` squared.
 
-        Infinite where the equation is undefined in any row: such an equation is no answer.
+        Infinite where the equation is undefined in any row, since such an equation is no answer, and where the error
+        is larger than ``limit``, which often shows after a part of the rows.
         """
         total = 0.0
         for start in range(0, self.n_rows, _CHUNK):
@@ -132,6 +140,8 @@ class Table:
                 if self.weight is not None:
                     squares *= self.weight[rows]
                 total += float(squares.sum())
+            if not total <= limit * self.n_rows:
+                return np.inf
         return total / self.n_rows if np.isfinite(total) else np.inf
 
 

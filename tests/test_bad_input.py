@@ -110,10 +110,9 @@ def test_constant_columns(model, X):
 def test_more_columns_than_the_network_knows(model):
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (200, 14))
-    with pytest.warns(UserWarning, match="X has 14 columns.*using the most useful ones: .*x13"):
-        model.fit(X, 3 * X[:, 12] + 0.1 * rng.standard_normal(200))
+    model.fit(X, 3 * X[:, 12] + 0.1 * rng.standard_normal(200))
     assert 12 in model.columns_
-    assert len(model.columns_) == 10
+    assert len(model.columns_) <= 10
     assert "x13" in model.equation_
     assert model.score(X, 3 * X[:, 12]) > 0.9
 
@@ -136,7 +135,7 @@ def test_magnitudes_at_the_limits_of_float64(model, X, scale):
 
 
 def test_unknown_operators(model, X):
-    with pytest.raises(ValueError, match=r"unknown operators \['plus'\]; known operators: add, sub"):
+    with pytest.raises(ValueError, match=r"unknown operators \['plus'\] in operators; known operators: add, sub"):
         model.set_params(operators=["plus"]).fit(X, X[:, 0])
     with pytest.raises(ValueError, match="'operators' parameter"):
         model.set_params(operators="add").fit(X, X[:, 0])
@@ -152,6 +151,11 @@ def test_unknown_operators(model, X):
         ("selection", "bic"),
         ("max_time", 0),
         ("max_complexity", 0),
+        ("excluded_operators", "sin"),
+        ("required_variables", "mass"),
+        ("excluded_variables", 3),
+        ("nested_constraints", ["sin"]),
+        ("guesses", "C * x1"),
         ("weights", None),
         ("random_state", "zero"),
     ],

@@ -2,14 +2,11 @@ import os
 import subprocess
 import sys
 
-import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from nesymres_sk import NeuralSymbolicRegressor
 
 
-# tables of the checks with more than ten columns are reduced, with a warning
-@pytest.mark.filterwarnings("ignore:X has .* columns, more than:UserWarning")
 def test_all_checks_of_scikit_learn_pass():
     results = check_estimator(NeuralSymbolicRegressor(), on_fail=None, on_skip=None)
     failed = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}

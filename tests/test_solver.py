@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from nesymres_sk.archive import Archive, Entry
-from nesymres_sk.columns import select_columns
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.linear import affine_equations, compress
 from nesymres_sk.judge import FitOptions
 from nesymres_sk.search.candidate import Candidate, Proposer
-from nesymres_sk.search.proposers import PriorProposer
+from nesymres_sk.search.constraints import Constraints
+from nesymres_sk.search.prior_proposer import PriorProposer
 from nesymres_sk.solver import Source, solve
 from nesymres_sk.table import Table
 
@@ -41,12 +41,11 @@ def run(X, y, *names, settings=None, deadline=None, archive=None, max_rounds=1, 
     table = Table.prepare(X, y)
     found = solve(
         table,
-        [Source(lambda: proposer, 32)],
+        [Source(lambda: proposer, 32, rounds=max_rounds)],
         settings or FitOptions(),
         deadline or Deadline(),
         np.random.default_rng(0),
         archive=archive,
-        max_rounds=max_rounds,
     )
     return found, proposer
 
@@ -93,11 +92,10 @@ def test_a_skeleton_is_never_fitted_twice(X):
     proposer = Fixed("mul x1 log x2", "mul log x2 x1", rounds=3)
     solve(
         table,
-        [Source(lambda: proposer, 32)],
+        [Source(lambda: proposer, 32, rounds=3)],
         FitOptions(),
         Deadline(),
         np.random.default_rng(0),
-        max_rounds=3,
         callback=lambda progress: seen.append(progress.n_fitted),
     )
     assert len(seen) == 3
@@ -204,7 +202,7 @@ def test_errors_below_the_floor_count_as_equal():
 
 
 def test_undefined_and_too_long_equations_are_refused():
-    archive = Archive(1e-20, max_complexity=2)
+    archive = Archive(1e-20, Constraints(max_complexity=2))
     assert not archive.add(entry("x1", np.inf))
     assert not archive.add(entry("x1", np.nan))
     assert not archive.add(entry("mul x1 x1", 0.1))
@@ -284,26 +282,3 @@ def test_compress_keeps_inner_products():
     upper = compress(blocks)
     assert upper.shape == (4, 4)
     np.testing.assert_allclose(upper.T @ upper, np.einsum("bij,bik->jk", blocks, blocks), rtol=1e-12)
-
-
-# columns
-
-
-def test_columns_that_matter_are_selected():
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (400, 30))
-    y = X[:, 3] ** 2 + np.sin(3 * X[:, 17]) + X[:, 21] * X[:, 25] * 2
-    selected = select_columns(X, y, 10, rng=np.random.default_rng(1))
-    assert len(selected) == 10
-    assert {3, 17, 21, 25} <= set(selected.tolist())
-    assert list(selected) == sorted(selected)
-
-
-def test_narrow_tables_keep_all_columns():
-    X = np.ones((5, 3))
-    assert select_columns(X, np.ones(5), 10, rng=np.random.default_rng(0)).tolist() == [0, 1, 2]
-
-
-def test_constant_targets_and_huge_columns_are_no_obstacle():
-    X = np.random.default_rng(0).uniform(size=(20, 12)) * 1e300
-    assert len(select_columns(X, np.ones(20), 10, rng=np.random.default_rng(0))) == 10

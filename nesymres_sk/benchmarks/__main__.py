@@ -1,24 +1,20 @@
-"""Command line: ``python -m nesymres_sk.benchmarks --suite nguyen --estimator ours prior --time 10``."""
+"""Command line: ``python -m nesymres_sk.benchmarks --suite nguyen --estimator ours prior --time 1 10``."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nesymres_sk.benchmarks.estimators import NAMES
 from nesymres_sk.benchmarks.suites import SUITES
-
-if TYPE_CHECKING:
-    from nesymres_sk.benchmarks.runner import Row
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suites that the command line names and print their tables."""
     args = _parser().parse_args(arguments)
-    results: dict[str, list[Row]] = {}
     for suite in args.suite:
         if suite == "fitting":
             from nesymres_sk.benchmarks.fitting import report
@@ -29,47 +25,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             print(startup.report(args.seed))
         else:
-            results[suite] = _run_suite(suite, args)
-    if args.json is not None and results:
-        from nesymres_sk.benchmarks.report import to_json
-
-        args.json.write_text(to_json(results, vars(args) | {"json": str(args.json)}) + "\n", encoding="utf-8")
+            _run_suite(suite, args)
     return 0
 
 
-def _run_suite(suite: str, args: argparse.Namespace) -> list[Row]:
+def _run_suite(suite: str, args: argparse.Namespace) -> None:
     from nesymres_sk.benchmarks import report, runner
-    from nesymres_sk.benchmarks.estimators import Options
+    from nesymres_sk.benchmarks.results import Results
     from nesymres_sk.benchmarks.suites import load_suite
     from nesymres_sk.benchmarks.unseen import draw_suite
 
-    problems = draw_suite(args.number or 100, args.seed) if suite == "unseen" else load_suite(suite, args.problems)
-    settings = runner.Settings(Options(args.time, args.seed, args.beam_size), args.points, args.noise)
-    rows: list[Row] = []
-    for row in runner.run(problems, args.estimator, settings, args.jobs):
-        rows.append(row)
+    if suite == "unseen":
+        number = args.number or 100
+        # how many are drawn at once decides which they are
+        suite, problems = f"unseen-{number}", draw_suite(number, args.seed)
+    else:
+        problems = load_suite(suite, args.problems)
+    times = sorted(set(args.time))
+    plan = runner.Plan(suite, problems, args.estimator, times, args.noise, args.points, args.seed, args.beam_size)
+    results = Results(args.json)
+    cases = plan.cases()
+    n_done = sum(results.get(case) is not None for case in cases)
+    for row in runner.run(plan, results, args.jobs, args.stop_after):
+        n_done += 1
         if sys.stderr.isatty():
-            done = f"{len(rows)} of {len(problems) * len(args.estimator)}"
-            print(f"\r{suite}: {row.estimator} {done}", end="", file=sys.stderr)
+            print(f"\r{suite}: {n_done} of {len(cases)}, {row.case.estimator}     ", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print(file=sys.stderr)
-    order = [problem.name for problem in problems]
-    rows.sort(key=lambda row: (args.estimator.index(row.estimator), order.index(row.problem)))
-    conditions = f"{len(problems)} problems, {args.points} points, noise {args.noise:g}, {args.time:g} s on one core"
-    print(f"## {suite}: {conditions}\n")
-    print(report.summary(rows), end="\n\n")
+    rows = [row for row in map(results.get, cases) if row is not None]
+    if len(rows) < len(cases):
+        print(f"{suite}: {len(cases) - len(rows)} of {len(cases)} fits are left; the same command makes them")
+    print(report.tables(rows), end="\n\n")
     if args.verbose:
         print(report.details(rows), end="\n\n")
-    return rows
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
     parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "fitting", "startup"])
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
-    parser.add_argument("--time", type=float, default=10.0, help="seconds for one fit (default 10)")
-    parser.add_argument("--points", type=int, default=128, help="points of each problem (default 128)")
-    parser.add_argument("--noise", type=float, default=0.0, help="noise on y, relative to its root mean square")
+    parser.add_argument("--time", nargs="+", type=float, default=[10.0], help="seconds for one fit (default 10)")
+    parser.add_argument("--noise", nargs="+", type=float, default=[0.0], help="noise on y over its root mean square")
+    parser.add_argument("--points", type=int, help="rows of each table (default 128, for strogatz 300)")
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side, one core each (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the points and the estimators")
     parser.add_argument("--beam-size", type=int, help="width of our decoding (default: the estimator's)")
@@ -77,10 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--number", type=int, help="random problems of the suites fitting (default 300) and unseen (default 100)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rows to a file")
-    parser.add_argument("-v", "--verbose", action="store_true", help="also print one line per problem")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="keep all rows in a file; fits that it has are not made again"
+    )
+    parser.add_argument(
+        "--stop-after", type=float, metavar="SECONDS", help="begin no further fit of a suite after this time"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="also print one line per fit")
     return parser
 
 
 if __name__ == "__main__":
+    # a run that is told to stop ends its processes and keeps its rows, as with Ctrl-C
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main())

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class PriorControl(NeuralSymbolicRegressor):
-    """The same fit, archive, choice and time limit, but random skeletons of the prior are all that is proposed."""
+    """The same search, fit, archive, choice and time limit, but without anything that the network proposes."""
 
     def _sources(self, sources: Sources) -> list[Source]:
-        return [sources.prior()]
+        return sources.of_prior()
 
 
 class NetworkAlone(NeuralSymbolicRegressor):
-    """The same with the network's proposals only, without the random skeletons that fill a part of the time."""
+    """The same with the network's proposals only: no random skeletons, no combinations, no local search."""
 
     def _sources(self, sources: Sources) -> list[Source]:
-        return [sources.network()]
+        return sources.of_network()

@@ -41,11 +41,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Found:
-    """A fitted equation: values on new points, tree, and text in ``x1``, ``x2`` and so on."""
+    """A fitted equation: values on new points, tree, and text in ``x1``, ``x2`` and so on.
+
+    ``n_fitted`` is the number of skeletons whose constants were fitted, where it is known.
+    """
 
     predict: Callable[[Array], Array]
     expression: Expression
     equation: str
+    n_fitted: int | None = None
 
 
 def fit_ours(X: Array, y: Array, options: Options) -> Found:
@@ -80,7 +84,8 @@ def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options, max
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
     model = kind(max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", **width)
     model.fit(X, y)
-    return Found(model.predict, parse(model.equation_, names=_column_names(X)), model.equation_)
+    expression = parse(model.equation_, names=_column_names(X))
+    return Found(model.predict, expression, model.equation_, getattr(model, "n_fitted_", None))
 
 
 def fit_gplearn(X: Array, y: Array, options: Options) -> Found:
@@ -140,7 +145,7 @@ def fit_operon(X: Array, y: Array, options: Options) -> Found:
         objectives=["r2", "length"],
         optimizer_iterations=10,
         # only the time ends the search
-        max_time=round(options.time_limit),
+        max_time=max(1, round(options.time_limit)),
         generations=1_000_000,
         max_evaluations=1_000_000_000,
         epsilon=1e-12,

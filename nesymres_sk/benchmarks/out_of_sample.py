@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nesymres_sk.benchmarks.suites import Problem, load_suite
+from nesymres_sk.benchmarks.problems import Problem
+from nesymres_sk.benchmarks.suites import load_suite
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.closure import close

@@ -1,95 +1,22 @@
-"""The problems: known laws and the ranges in which their variables are measured."""
+"""The suites of problems by name."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
 from importlib import resources
-from zlib import crc32
 
-import numpy as np
-from numpy.typing import NDArray
+from nesymres_sk.benchmarks.problems import Problem
 
-from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.expressions.machine import evaluate
-from nesymres_sk.expressions.parser import parse
+#: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``feynman-all``: the Feynman Symbolic
+#: Regression Database (Udrescu and Tegmark 2020), 100 equations and 20 bonus equations, with its own ranges;
+#: ``feynman``: those of the 100 with at most three inputs. ``strogatz``: see :mod:`nesymres_sk.benchmarks.strogatz`.
+#: ``oos-nc``, ``oos-wc``, ``oos-fc``: long equations kept out of training, see
+#: :mod:`nesymres_sk.benchmarks.out_of_sample`.
+SUITES = ("nguyen", "feynman", "feynman-all", "strogatz", "oos-nc", "oos-wc", "oos-fc")
 
-#: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``feynman``: all equations with at most
-#: three inputs of the Feynman Symbolic Regression Database (Udrescu and Tegmark 2020), with its own ranges. ``oos-nc``,
-#: ``oos-wc``, ``oos-fc``: long equations kept out of training, see :mod:`nesymres_sk.benchmarks.out_of_sample`.
-SUITES = ("nguyen", "feynman", "oos-nc", "oos-wc", "oos-fc")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One law with the box that its points are drawn from.
-
-    Parameters
-    ----------
-    name : str
-        Name in its suite, ``"I.6.2a"``.
-    formula : str
-        The law as infix text in the names below.
-    variables : tuple of str
-        Names of the columns.
-    low, high : tuple of float
-        Ends of the range of each column.
-    """
-
-    name: str
-    formula: str
-    variables: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-    @property
-    def expression(self) -> Expression:
-        """The law, its columns in the order of :attr:`variables`."""
-        return _parsed(self.formula, self.variables)
-
-    def draw(
-        self, n: int, rng: np.random.Generator, widen: float = 0.0
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Points drawn uniformly where the law is defined.
-
-        Parameters
-        ----------
-        n : int
-            Number of points.
-        rng : numpy.random.Generator
-            Source of randomness.
-        widen : float
-            How far the box is widened on both sides of each column, as a multiple of its length. 1 is the
-            out-of-distribution support of Biggio et al. 2021.
-
-        Returns
-        -------
-        X : float64[n, d]
-        y : float64[n]
-        """
-        low, high = np.array(self.low), np.array(self.high)
-        margin = widen * (high - low)
-        rows: list[NDArray[np.float64]] = []
-        values: list[NDArray[np.float64]] = []
-        missing = n
-        while missing > 0:  # the law is defined in the whole unwidened box, so this ends
-            X = rng.uniform(low - margin, high + margin, size=(2 * n, len(low)))
-            y = evaluate(self.expression, X)
-            defined = np.isfinite(y)
-            rows.append(X[defined])
-            values.append(y[defined])
-            missing -= int(defined.sum())
-        return np.concatenate(rows)[:n], np.concatenate(values)[:n]
-
-    def generator(self, seed: int, purpose: str) -> np.random.Generator:
-        """Random generator that depends on the problem and the purpose, not on the order of the runs."""
-        return np.random.default_rng([seed, crc32(self.name.encode()), crc32(purpose.encode())])
-
-
-@cache
-def _parsed(formula: str, variables: tuple[str, ...]) -> Expression:
-    return parse(formula, names=variables)
+_BONUS = "test_"
+_MOST_INPUTS = 3
 
 
 def load_suite(suite: str, containing: str | None = None) -> list[Problem]:
@@ -109,7 +36,30 @@ def load_suite(suite: str, containing: str | None = None) -> list[Problem]:
     """
     if suite not in SUITES:
         raise ValueError(f"unknown suite {suite!r}; there are {', '.join(SUITES)}")
-    table = resources.files("nesymres_sk.benchmarks") / "data" / f"{suite}.csv"
+    problems: Sequence[Problem]
+    if suite == "strogatz":
+        from nesymres_sk.benchmarks import strogatz
+
+        problems = strogatz.load()
+    elif suite == "feynman-all":
+        problems = _read("feynman")
+    elif suite == "feynman":
+        problems = [
+            problem
+            for problem in _read("feynman")
+            if len(problem.variables) <= _MOST_INPUTS and not problem.name.startswith(_BONUS)
+        ]
+    else:
+        problems = _read(suite)
+    if containing is not None:
+        problems = [p for p in problems if any(part.strip() in p.name for part in containing.split(","))]
+        if not problems:
+            raise ValueError(f"no problem of suite {suite!r} has {containing!r} in its name")
+    return list(problems)
+
+
+def _read(file: str) -> list[Problem]:
+    table = resources.files("nesymres_sk.benchmarks") / "data" / f"{file}.csv"
     problems = []
     for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
         variables = [entry.split() for entry in row["variables"].split(";")]
@@ -122,8 +72,4 @@ def load_suite(suite: str, containing: str | None = None) -> list[Problem]:
                 high=tuple(float(high) for _, _, high in variables),
             )
         )
-    if containing is not None:
-        problems = [p for p in problems if any(part.strip() in p.name for part in containing.split(","))]
-        if not problems:
-            raise ValueError(f"no problem of suite {suite!r} has {containing!r} in its name")
     return problems

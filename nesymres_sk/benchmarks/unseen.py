@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nesymres_sk.benchmarks.suites import Problem
+from nesymres_sk.benchmarks.problems import Problem
 from nesymres_sk.expressions.infix import to_infix
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.prior.problems import sample_problems

@@ -29,7 +29,7 @@ from nesymres_sk.model.inputs import Batch, table_to_batch
 from nesymres_sk.scaling import unscale
 from nesymres_sk.search.candidate import Candidate, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.proposers import PriorProposer
+from nesymres_sk.search.prior_proposer import PriorProposer
 from nesymres_sk.table import Table
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Instances:
                     found[key] = (first, candidate, count + (temperature == 0.0))
                 elif len(found) < n_network:
                     found[key] = (rows, Candidate(form, log_prob), 1)
-        prior = PriorProposer(self._table.X.shape[1], self._grammar.operators, self._rng)
+        prior = PriorProposer(self._table.X.shape[1], self._grammar.constraints, self._rng)
         pool = prior.propose(_RANDOM_POOL, deadline)
         chosen = self._rng.permutation(len(pool))[:n_random]
         for rows, index in zip(bags[n_network:], chosen.tolist(), strict=False):

@@ -215,6 +215,15 @@ def _latex_number(value: float, digits: int | None) -> _Text:
     return _Text(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", _PRODUCT)
 
 
+_LATEX_SIGNS = {
+    "\\": r"\backslash{}",
+    "^": r"\hat{\ }",
+    "~": r"\sim{}",
+    " ": r"\ ",
+    **{sign: "\\" + sign for sign in "#$%&_{}"},
+}
+
+
 def _latex_name(name: str) -> str:
     """LaTeX of a column name: a letter with a number is indexed, a word stands upright."""
     match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
@@ -222,4 +231,4 @@ def _latex_name(name: str) -> str:
         return f"{match[1]}_{{{match[2]}}}"
     if len(name) == 1 and name.isalpha():
         return name
-    return r"\mathrm{" + re.sub(r"([#$%&_{}])", r"\\\1", name).replace(" ", r"\ ") + "}"
+    return r"\mathrm{" + "".join(_LATEX_SIGNS.get(sign, sign) for sign in name) + "}"

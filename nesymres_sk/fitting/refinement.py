@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate_with_gradient
 from nesymres_sk.fitting.linear import compress
 
-#: Rows per block of a long table.
-_BLOCK = 16_384
+#: Rows per block of a long table, and rows up to which a table is not compressed.
+_BLOCK, _SHORT = 16_384, 1024
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Target:
         products, so that memory does not grow with the table.
         """
         n = len(self.y)
-        if n <= _BLOCK:
+        if n <= _SHORT:
             system = self._block(expression, slice(None))
         else:
             system = compress(self._block(expression, slice(i, i + _BLOCK)) for i in range(0, n, _BLOCK))
@@ -67,7 +68,11 @@ class Target:
 
 
 def refine(
-    expression: Expression, target: Target, free: NDArray[np.bool_] | None = None, max_steps: int = 12
+    expression: Expression,
+    target: Target,
+    free: NDArray[np.bool_] | None = None,
+    max_steps: int = 12,
+    deadline: Deadline | None = None,
 ) -> tuple[Expression, float]:
     """Gauss–Newton steps from a good fit, in the units of the expression itself.
 
@@ -80,6 +85,8 @@ def refine(
         Constants that may move; all by default.
     max_steps : int
         Most steps; usually two or three are enough.
+    deadline : Deadline, optional
+        No further step is begun when it has passed.
 
     Returns
     -------
@@ -91,6 +98,8 @@ def refine(
     if not free.any() or not math.isfinite(error):
         return expression, error
     for _ in range(max_steps):
+        if deadline is not None and deadline.passed:
+            break
         step = _solve(jacobian[:, free], residuals)
         if step is None:
             break

@@ -31,22 +31,42 @@ _TOTAL_WEIGHT = {arity: sum(op.weight for op in OPERATORS if op.arity == arity) 
 _OPERATOR_COST = {
     v.FIRST_OPERATOR + i: _NODE_KIND - math.log(op.weight / _TOTAL_WEIGHT[op.arity]) for i, op in enumerate(OPERATORS)
 }
+_COMMUTATIVE = (v.operator_token("add"), v.operator_token("mul"))
+_ARITY: list[int] = v.ARITY.tolist()
 
 
 def structure_length(expression: Expression, n_variables: int) -> float:
-    """Nats that name the tree: operators by their weight in the prior, variables and a constant as equals."""
+    """Nats that name the tree: operators by their weight in the prior, variables and a constant as equals.
+
+    The prior draws ``a + b`` also as ``b + a``, and every longer sum and product in many ways, which all are the same
+    equation and add to its probability.
+    """
     leaf = _NODE_KIND + math.log(n_variables + 1.0)
-    return sum(_OPERATOR_COST.get(token, leaf) for token in expression.tokens)
+    total = 0.0
+    chains: list[list[int]] = []  # number of operands of every sum and product
+    slots: list[tuple[int, list[int]]] = []  # the parent of every operand that is to come, and the chain of the parent
+    for token in expression.tokens:
+        total += _OPERATOR_COST.get(token, leaf)
+        parent, chain = slots.pop() if slots else (-1, [0])
+        if token != parent or token not in _COMMUTATIVE:
+            chain[0] += 1
+            chain = [0]
+            if token in _COMMUTATIVE:
+                chains.append(chain)
+        slots += [(token, chain)] * _ARITY[token]
+    # k operands are written in (2 k - 2)! / (k - 1)! ways
+    return total - sum(math.lgamma(2.0 * k - 1.0) - math.lgamma(k) for (k,) in chains)
 
 
-def constants_length(expression: Expression, n_rows: float) -> tuple[float, int]:
+def constants_length(expression: Expression, information: float) -> tuple[float, int]:
     """Nats that name the constants, and how many of them have to be called fitted.
 
-    A fitted constant costs ``log(n) / 2``, the precision that ``n`` rows give it (Rissanen 1978). A simple number
-    is named instead, if that is shorter.
+    A fitted constant costs ``log(information) / 2``, the number of digits that the data give it: the number of rows
+    (Rissanen 1978), over the variance of the noise if that is known. A simple number is named instead, if that is
+    shorter.
     """
     total, n_fitted = 0.0, 0
-    fitted_cost = 0.5 * math.log(max(n_rows, 2.0))
+    fitted_cost = 0.5 * math.log(max(information, 2.0))
     for value in expression.constants:
         named = simple_number_cost(value)
         total += min(named, fitted_cost + 1.0)

@@ -9,6 +9,7 @@ test allows. For an exact law the standard error is rounding, so that ``0.499999
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.fitting.numbers import simple_numbers
+from nesymres_sk.fitting.factoring import factor
+from nesymres_sk.fitting.numbers import nearest_simple
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
+from nesymres_sk.fitting.selection import constants_length, structure_length
 from nesymres_sk.fitting.tidying import tidy
 
-#: Largest probability that a value lies so close to a simple number by chance.
-_MAX_CHANCE = 0.01
-#: Standard errors within which a simple number has to lie.
+#: Standard errors within which two constants count as one.
 _MAX_DEVIATION = 2.6
 #: Largest increase of n * log(mean squared error): 99 % of a chi-squared variable with one degree of freedom.
 _MAX_RATIO = 6.63
@@ -51,14 +52,43 @@ def snap(expression: Expression, target: Target, deadline: Deadline | None = Non
     for _ in range(2):  # terms that vanish may leave constants that can be snapped in their turn
         start = expression
         expression, error = _drop_terms(expression, error, target, deadline)
+        expression, error = _factor(expression, error, target)
         expression, error = _snap_numbers(expression, error, target, deadline)
         if expression.tokens == start.tokens:
             break
-    return tidy(_share_values(expression, error, target))
+    expression = _share_values(expression, error, target)
+    return tidy(factor(expression, _length(error, target)))
+
+
+def _factor(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:
+    """Pull out common factors: superfluous constants first, then those that make others simple within their errors."""
+    length = _length(error, target)
+    expression, error = refine(factor(expression, length), target)
+    if len(expression.constants) < 2:
+        return expression, error
+    _, _, jacobian = target.linearise(expression)
+    with np.errstate(all="ignore"):
+        relative = np.maximum(np.abs(_errors(jacobian, error, target) / expression.constants), 0.1 * _RELATIVE_ERROR)
+    trial = factor(expression, length, tuple(relative.tolist()))
+    if trial.tokens == expression.tokens:
+        return expression, error
+    trial, trial_error = refine(trial, target)
+    return (trial, trial_error) if _accepts(trial_error, error, target) else (expression, error)
+
+
+def _length(error: float, target: Target) -> Callable[[Expression], float]:
+    """Description length of an equation with an error, without that of the residuals."""
+    noise = max(error, target.floor)
+
+    def length(expression: Expression) -> float:
+        structure = structure_length(expression, target.X.shape[1])
+        return structure + constants_length(expression, target.n_effective / noise)[0]
+
+    return length
 
 
 def _errors(jacobian: NDArray[np.float64], error: float, target: Target) -> NDArray[np.float64]:
-    return standard_errors(jacobian, max(error, 1e-2 * target.floor), len(target.y), target.n_effective)
+    return standard_errors(jacobian, max(error, target.floor), len(target.y), target.n_effective)
 
 
 def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX_RATIO) -> bool:
@@ -101,12 +131,12 @@ def _snap_numbers(expression: Expression, error: float, target: Target, deadline
         _, _, jacobian = target.linearise(expression)
         sigma = np.zeros(len(free))
         sigma[free] = _errors(jacobian[:, free], error, target)
-        found = [
-            (chance, int(index), number)
-            for index in np.flatnonzero(free)
-            for chance, number in _near(expression.constants[index], float(sigma[index]))
-            if (int(index), number) not in refused
-        ]
+        found = []
+        for i in np.flatnonzero(free).tolist():
+            value = expression.constants[i]
+            near = nearest_simple(value, max(float(sigma[i]), 1e-15 * abs(value)), _RELATIVE_ERROR * abs(value))
+            if near is not None and (i, near[1]) not in refused:
+                found.append((near[0], i, near[1]))
         if not found:
             break
         _, index, number = min(found)
@@ -122,20 +152,6 @@ def _snap_numbers(expression: Expression, error: float, target: Target, deadline
         return expression, error
     simplified_error = target.linearise(simplified)[0]
     return (simplified, simplified_error) if _accepts(simplified_error, error, target) else (expression, error)
-
-
-def _near(value: float, sigma: float) -> list[tuple[float, float]]:
-    """Simple numbers that a value may stand for, as (chance of being so close, number); the plainest one only."""
-    if not math.isfinite(sigma):
-        return []
-    sigma = max(sigma, 1e-15 * abs(value))
-    reach = max(_MAX_DEVIATION * sigma, _RELATIVE_ERROR * abs(value))
-    for number in simple_numbers(value):
-        distance = abs(number.value - value)
-        chance = 2.0 * max(distance, sigma) / number.spacing
-        if distance <= reach and chance <= _MAX_CHANCE:
-            return [(chance, number.value)]
-    return []
 
 
 def _share_values(expression: Expression, error: float, target: Target) -> Expression:

@@ -11,6 +11,8 @@ PERCEIVER = "perceiver"
 SET_TRANSFORMER = "set_transformer"
 TOTAL = "total"
 HALF = "half"
+SCIENTIFIC = "scientific"
+ENCODINGS = (TOTAL, HALF, SCIENTIFIC)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class ModelConfig:
         Hidden size of the feed-forward networks as a multiple of ``width``.
     n_inducing : int
         Inducing points of the set transformer.
-    number_encoding : {"total", "half"}
+    number_encoding : {"total", "half", "scientific"}
         Features of a number, see :mod:`nesymres_sk.model.numbers`.
     max_length : int
         Longest expression, in nodes, without the start and end tokens.
@@ -71,8 +73,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.architecture not in (PERCEIVER, SET_TRANSFORMER):
             raise ValueError(f"architecture is {PERCEIVER!r} or {SET_TRANSFORMER!r}, got {self.architecture!r}")
-        if self.number_encoding not in (TOTAL, HALF):
-            raise ValueError(f"number_encoding is {TOTAL!r} or {HALF!r}, got {self.number_encoding!r}")
+        if self.number_encoding not in ENCODINGS:
+            raise ValueError(f"number_encoding is one of {', '.join(ENCODINGS)}, got {self.number_encoding!r}")
         if self.width % self.n_heads:
             raise ValueError(f"width {self.width} is not a multiple of n_heads {self.n_heads}")
         if self.n_positions <= self.max_length:

@@ -7,9 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from nesymres_sk.model.config import HALF, ModelConfig
+from nesymres_sk.model.config import ModelConfig
 from nesymres_sk.model.layers import Attention, FeedForward
-from nesymres_sk.model.numbers import FEATURES, LOG_SCALE_FEATURES, encode_half, encode_log_scales, encode_total
+from nesymres_sk.model.numbers import FEATURES, LOG_SCALE_FEATURES, encode_log_scales, encode_numbers
 
 
 class PointEmbedding(nn.Module):
@@ -32,7 +32,7 @@ class PointEmbedding(nn.Module):
 
     def forward(self, points: Tensor, present: Tensor, log_scales: Tensor) -> Tensor:
         """[B, N, columns] to [B, N, width]."""
-        features = encode_half(points) if self.encoding == HALF else encode_total(points, present)
+        features = encode_numbers(points, present, self.encoding)
         scales = self.scales(encode_log_scales(log_scales, present).flatten(1))
         hidden = self.numbers(features.flatten(2)) + scales[:, None]
         result: Tensor = self.norm(self.hidden(self.activation(hidden)))

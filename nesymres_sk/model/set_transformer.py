@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nesymres_sk.model.config import HALF, ModelConfig
-from nesymres_sk.model.numbers import FEATURES, encode_half, encode_total
+from nesymres_sk.model.config import ModelConfig
+from nesymres_sk.model.numbers import FEATURES, encode_numbers
 
 
 class AttentionBlock(nn.Module):
@@ -80,7 +80,7 @@ class SetTransformerEncoder(nn.Module):
         """Memory [B, k, width]; shapes as in :meth:`nesymres_sk.model.network.Network.encode`."""
         # the original reads the user's own numbers, so the division by the scales is undone
         raw = points * torch.exp(log_scales)[:, None]
-        features = encode_half(raw) if self.encoding == HALF else encode_total(raw, present)
+        features = encode_numbers(raw, present, self.encoding)
         x = features.flatten(2)
         mask = (torch.arange(points.shape[1], device=points.device) < n_points[:, None])[:, None, None, :]
         for block in self.blocks:

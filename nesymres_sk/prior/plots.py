@@ -24,7 +24,8 @@ from nesymres_sk.prior.skeletons import SkeletonSampler
 from nesymres_sk.prior.values import KEPT
 
 _BLUE, _ORANGE, _GREY = "#2f6690", "#e07a1f", "#8a8f98"
-_STYLE = {
+#: Settings of matplotlib for all pictures of the documentation.
+STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -72,19 +73,20 @@ def save_plots(sample: Sample, directory: Path) -> list[Path]:
         "leaks": (_leaks, (6.5, 3.2)),
     }
     paths = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for name, (draw, size) in pictures.items():
             figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
             draw(figure, sample)
             paths.append(directory / f"prior-{name}.png")
-            _save(matplotlib, figure, paths[-1])
+            save_figure(figure, paths[-1])
     return paths
 
 
-def _save(matplotlib: Any, figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
     """Write a PNG with a palette, which has a third of the bytes of one without."""
     from PIL import Image
 
+    matplotlib = load_matplotlib()
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

@@ -48,12 +48,14 @@ def throughput(config: PriorConfig, seed: int, n_workers: int = 0, seconds: floa
     text = table("throughput of one core, per second of processor time", ("stage", "rate"), rows)
     if n_workers == 0:
         return text
-    problems, size = stream_rate(config, seed, n_workers, 3.0 * seconds)
+    rate = stream_rate(config, seed, n_workers, 3.0 * seconds)
     rows = [
-        ("problems", f"{problems:,.0f}"),
-        ("problems for each worker", f"{problems / n_workers:,.0f}"),
-        ("megabytes", f"{size / 1e6:,.0f}"),
+        ("problems", f"{rate.problems:,.0f}"),
+        ("problems for each worker", f"{rate.problems / n_workers:,.0f}"),
+        ("megabytes", f"{rate.bytes / 1e6:,.0f}"),
     ]
+    if rate.problems_per_processor is not None:
+        rows.append(("problems per second of the workers' processor time", f"{rate.problems_per_processor:,.0f}"))
     return f"{text}\n\n" + table(f"a stream with {n_workers} workers, per second", ("what", "rate"), rows)
 
 

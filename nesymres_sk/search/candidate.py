@@ -65,7 +65,7 @@ class CandidatePool:
 
     Spellings of one skeleton (``x1 + x2``, ``x2 + x1``) are one candidate, whose probability is the sum of theirs.
     Expressions without a canonical form (a division by exactly zero, say) are dropped, and so are constants, which
-    need no search.
+    need no search, and what the mask could not prevent from breaking a rule.
 
     Parameters
     ----------
@@ -86,13 +86,16 @@ class CandidatePool:
         form = canonical(raw)
         if form is None or not form.variables:
             return
+        allowed = self._grammar.allows(form)
+        if not allowed and not self._grammar.allows(raw):
+            return
         key = identity(form)
         if key in self._entries:
             skeleton, known, best = self._entries[key]
             high, low = max(known, log_prob), min(known, log_prob)
             self._entries[key] = (skeleton, high + math.log1p(math.exp(low - high)), max(best, score))
         else:
-            self._entries[key] = (form if self._grammar.allows(form) else raw, log_prob, score)
+            self._entries[key] = (form if allowed else raw, log_prob, score)
 
     def worst_kept(self, n: int) -> float:
         """Score of the ``n``-th best candidate, minus infinity while there are fewer."""

@@ -91,6 +91,7 @@ class RandomSkeletons:
         self._multipliers = probe.integers(1, 2**63, size=_POINTS, dtype=np.int64).view(np.uint64) | np.uint64(1)
         self._values = probe.uniform(0.3, 0.9, size=MAX_RAW)  # of the constants, by position
         self._constants = _CONSTANTS if grammar.allow_constants else np.ones(1)
+        self._required = list(grammar.constraints.required)
         self._seen: set[int] = set()
 
     def __iter__(self) -> Iterator[list[Expression]]:
@@ -98,9 +99,9 @@ class RandomSkeletons:
         if not self._binary.any():
             yield self._fresh(list(self._chains(3)))
             return
-        yield self._fresh([*self._chains(1), *self._draw(3)])
+        largest = max(3.0, len(self._required) - 1.0)
+        yield self._fresh([*self._chains(1), *self._draw(int(largest))])
         barren = 0
-        largest = 3.0
         while barren < _PATIENCE:
             batch = self._fresh(self._draw(min(int(largest), LARGEST)))
             largest += _GROWTH
@@ -117,9 +118,12 @@ class RandomSkeletons:
     def _draw(self, largest: int) -> list[Tokens]:
         """Raw prefix sequences with at most so many operators, duplicates included."""
         d = self._grammar.n_variables
+        if len(self._required) > largest + 1:
+            return []
         # laws of many variables are out of reach of random search; with few columns most laws use all of them
         chances = np.array([0.5 ** max(0, k - 4) * (3.0 if k == d <= 4 else 1.0) for k in range(1, d + 1)])
         chances[largest + 1 :] = 0.0
+        chances[: max(0, len(self._required) - 1)] = 0.0
         n_columns = 1 + self._rng.choice(d, size=_BATCH, p=chances / chances.sum())
         operators = np.arange(1.0, largest + 1.0)
         tokens = np.empty(_BATCH * MAX_RAW, np.int16)
@@ -131,7 +135,9 @@ class RandomSkeletons:
         # the sampler names the columns x1, x2, ...: rename them to a random choice of those that exist
         flat = tokens[: starts[-1]].astype(np.int64)
         owner = np.repeat(np.arange(_BATCH), np.diff(starts))
-        names = np.argsort(self._rng.random((_BATCH, d)), axis=1)
+        order = self._rng.random((_BATCH, d))
+        order[:, self._required] -= 1.0  # these come first
+        names = np.argsort(order, axis=1)
         is_column = (flat >= v.FIRST_VARIABLE) & (flat < v.FIRST_INTEGER)
         flat[is_column] = v.FIRST_VARIABLE + names[owner[is_column], flat[is_column] - v.FIRST_VARIABLE]
         allowed = np.logical_and.reduceat(self._grammar.tokens[flat], starts[:-1])
@@ -141,7 +147,9 @@ class RandomSkeletons:
         return [tuple(sequences[bounds[i] : bounds[i + 1]]) for i in np.flatnonzero(allowed).tolist()]
 
     def _fresh(self, trees: list[Tokens]) -> list[Expression]:
-        """Those that are no multiple of an earlier tree, shortest first."""
+        """Those that keep the rules and are no multiple of an earlier tree, shortest first."""
+        if self._grammar.start_context() is not None:  # otherwise the choice of tokens has done it
+            trees = [tree for tree in trees if self._grammar.constraints.breach(tree) is None]
         trees = sorted(dict.fromkeys(trees), key=len)
         prints, usable = self._fingerprints(trees)
         fresh = []

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.search.beam import complete_best
 from nesymres_sk.search.candidate import Candidate, CandidatePool
 from nesymres_sk.search.decoding import Frontier
+from nesymres_sk.search.drawn import Drawn
 from nesymres_sk.search.grammar import Grammar
 
 if TYPE_CHECKING:
@@ -33,9 +36,9 @@ def sample(
     memory: Tensor,
     n: int,
     grammar: Grammar,
-    temperature: float,
     deadline: Deadline,
     generator: torch.Generator,
+    drawn: Drawn | None = None,
 ) -> list[Candidate]:
     """Random skeletons of one problem.
 
@@ -49,58 +52,78 @@ def sample(
         Different token sequences to draw. Fewer skeletons come back, because spellings of one skeleton are one.
     grammar : Grammar
         Rules for the expressions; what they forbid has probability zero.
-    temperature : float
-        Logits are divided by it: below 1 the draws are closer to the mode, above 1 more varied.
     deadline : Deadline
         Looked at between steps, as in :func:`nesymres_sk.search.beam.beam_search`.
     generator : torch.Generator
         Source of randomness, on the CPU whatever the network's device.
+    drawn : Drawn, optional
+        What earlier calls with the same memory drew: it is not drawn again, and what this call draws is added.
 
     Returns
     -------
     list of Candidate
-        Distinct by canonical form, most probable first; log-probabilities are those at temperature 1.
+        Distinct by canonical form, most probable first.
     """
     frontier = Frontier(network, memory, grammar)
     device = memory.device
-    tempered = torch.zeros(1, dtype=torch.float64, device=device)  # log-probability at the temperature
+    drawn = Drawn(device) if drawn is None else drawn
+    nodes = torch.zeros(1, dtype=torch.int64, device=device)  # of the hypotheses in the tree of what was drawn
+    conditional = torch.zeros(1, dtype=torch.float64, device=device)  # log-probability among what the grammar allows
     perturbed = torch.zeros(1, dtype=torch.float64, device=device)
-    finished: list[tuple[tuple[int, ...], float]] = []
-    finished_perturbed = torch.zeros(0, dtype=torch.float64, device=device)
-
+    finished = _Finished(device)
     while not deadline.passed:
         logits, allowed = frontier.expand()
         totals = frontier.log_probs[:, None] + logits.log_softmax(dim=1)
-        conditional = (logits / temperature).masked_fill(~allowed, -math.inf).log_softmax(dim=1)
-        children = tempered[:, None] + conditional
+        children = conditional[:, None] + logits.masked_fill(~allowed, -math.inf).log_softmax(dim=1)
         noise = torch.rand(children.shape, dtype=torch.float64, generator=generator).to(device)
-        keys = _condition_on_maximum(children - torch.log(-torch.log(noise)), perturbed)
+        left = drawn.remaining(nodes, children)
+        keys = _condition_on_maximum(left - torch.log(-torch.log(noise)), perturbed)
+        keys = keys.masked_fill(left == -math.inf, -math.inf)
 
         values, flat = keys.flatten().topk(min(n, keys.numel()))
         # a finished sequence holds its place as long as it is among the n largest
-        floor = torch.cat([values, finished_perturbed]).topk(min(n, len(values) + len(finished))).values[-1]
+        floor = torch.cat([values, finished.perturbed]).topk(min(n, len(values) + len(finished.perturbed))).values[-1]
         kept = (values >= floor) & (values > -math.inf)
         values, flat = values[kept], flat[kept]
         rows, tokens = flat // logits.shape[1], flat % logits.shape[1]
 
         done = frontier.completes(rows, tokens)
-        log_probs = totals[rows, tokens]
-        finished += zip(frontier.sequences(rows[done], tokens[done]), log_probs[done].tolist(), strict=True)
-        finished_perturbed = torch.cat([finished_perturbed, values[done]])
+        some, last = rows[done], tokens[done]
+        sequences = torch.cat([frontier.tokens[some], last[:, None]], dim=1)
+        finished.add(sequences, totals[some, last], children[some, last], values[done])
         live = ~done
         if not bool(live.any()):
             break
         rows, tokens, perturbed = rows[live], tokens[live], values[live]
-        tempered = children[rows, tokens]
-        frontier.advance(rows, tokens, log_probs[live])
+        conditional = children[rows, tokens]
+        nodes = drawn.child(nodes[rows], tokens)
+        frontier.advance(rows, tokens, totals[rows, tokens])
 
     pool = CandidatePool(grammar)
-    for index in finished_perturbed.argsort(descending=True)[:n].tolist():
-        sequence, log_prob = finished[index]
-        pool.add(sequence, log_prob, log_prob)
+    best = finished.perturbed.argsort(descending=True)[:n]
+    drawn.add(finished.sequences[best], finished.conditional[best])
+    lengths = (finished.sequences[best] != v.PAD).sum(dim=1).tolist()
+    rows_of_tokens = finished.sequences[best].tolist()
+    for sequence, length, log_prob in zip(rows_of_tokens, lengths, finished.log_probs[best].tolist(), strict=True):
+        pool.add(tuple(sequence[:length]), log_prob, log_prob)
     if not len(pool):
         complete_best(frontier, grammar, pool)
     return pool.best(n)
+
+
+class _Finished:
+    """Complete sequences, padded, with their log-probabilities and perturbed values."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.sequences = torch.zeros((0, 0), dtype=torch.int64, device=device)
+        self.log_probs, self.conditional, self.perturbed = torch.zeros((3, 0), dtype=torch.float64, device=device)
+
+    def add(self, sequences: Tensor, log_probs: Tensor, conditional: Tensor, perturbed: Tensor) -> None:
+        longer = sequences.shape[1] - self.sequences.shape[1]
+        self.sequences = torch.cat([functional.pad(self.sequences, (0, longer), value=v.PAD), sequences])
+        self.log_probs = torch.cat([self.log_probs, log_probs])
+        self.conditional = torch.cat([self.conditional, conditional])
+        self.perturbed = torch.cat([self.perturbed, perturbed])
 
 
 def _condition_on_maximum(keys: Tensor, maximum: Tensor) -> Tensor:

@@ -54,29 +54,26 @@ def main(arguments: list[str] | None = None) -> int:
     from nesymres_sk.benchmarks import out_of_sample
     from nesymres_sk.model.inputs import Batch
     from nesymres_sk.prior.problems import held_out_batch
-    from nesymres_sk.prior.recipes import RECIPES
     from nesymres_sk.prior.stream import ProblemStream
     from nesymres_sk.training.batches import aligned
+    from nesymres_sk.training.device import prepare
     from nesymres_sk.training.distributed import Group
     from nesymres_sk.training.loop import HELD_OUT_SEED, Trainer
     from nesymres_sk.training.recipe import load_recipe
 
     try:
         recipe = load_recipe(options.recipe)
+        prior = recipe.prior_config()
     except ValueError as error:
         return mistake(error)
     cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
     device = torch.device(f"cuda:{local_rank}" if cuda else "cpu")
     cores = max(1, cpu_count() // world)
     torch.set_num_threads(options.threads or (1 if cuda else cores))
-    torch.set_flush_denormal(True)
+    prepare(device)
     if cuda:
-        torch.cuda.set_device(device)
         # compiled kernels stay with the run, so that the next command on its directory starts at once
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.out.absolute() / "compiled"))
-        # since torch 2.11 the first choice on an H100, but with a mask and 64 rows its backward pass has NaN
-        # (pytorch/pytorch#196678)
-        torch.backends.cuda.enable_cudnn_sdp(False)
     n_workers = options.workers if options.workers is not None else (max(1, cores - 1) if cuda else 1)
     group = Group.from_environment(device)
     try:
@@ -98,7 +95,6 @@ def main(arguments: list[str] | None = None) -> int:
     def stop(number: int, frame: FrameType | None) -> None:
         trainer.stop = True
 
-    prior = RECIPES[recipe.prior]
     held_out: list[Batch] = []
     if group.leads:
         chunk = min(512, recipe.evaluation_problems)

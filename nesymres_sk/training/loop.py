@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,10 @@ class Trainer:
     compiled : bool
         Compile the network; batches then keep their full shapes.
     started : float or None
-        Moment on the monotonic clock that the time limit counts from; by default now.
+        Moment on the clock that the time limit counts from; by default now.
+    clock : callable
+        What limits and schedule go by, in seconds: by default the time of day; the processor time of this process
+        makes runs on a busy machine comparable.
     """
 
     def __init__(
@@ -85,10 +88,12 @@ class Trainer:
         group: Group | None = None,
         compiled: bool = False,
         started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.recipe, self.out, self.device, self.seed = recipe, out, device, seed
         self.group = Group() if group is None else group
-        self.started = time.monotonic() if started is None else started
+        self.clock = clock
+        self.started = clock() if started is None else started
         self.stop = False
         out.mkdir(parents=True, exist_ok=True)
         self.log = Log(out if self.group.leads else None)
@@ -97,8 +102,10 @@ class Trainer:
         state = None if resume is None else files.load_state(resume)
         self.network = self._start_network(None if state is not None else resume)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
+        matrices, rest = self.network.parameter_groups()
         self.optimiser = Optimiser(
-            *self.network.parameter_groups(),
+            matrices if recipe.muon_rate > 0.0 else [],
+            rest if recipe.muon_rate > 0.0 else [*matrices, *rest],
             muon_rate=recipe.muon_rate,
             adam_rate=recipe.adam_rate,
             momentum=recipe.momentum,
@@ -154,7 +161,7 @@ class Trainer:
     @property
     def elapsed(self) -> float:
         """Seconds of the schedule that have passed, over all runs that share it."""
-        return self.elapsed_before + time.monotonic() - self.started
+        return self.elapsed_before + self.clock() - self.started
 
     def run(self, source: Iterable[Batch], held_out: Sequence[Batch] = ()) -> Evaluation | None:
         """Train until the time is up, :attr:`stop` is set or the source ends; returns the leader's last evaluation.

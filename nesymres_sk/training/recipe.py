@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nesymres_sk.model.config import PRESETS, ModelConfig
+from nesymres_sk.prior.recipes import RECIPES, PriorConfig
 
 DIRECTORY = Path(__file__).parent / "recipes"
 
@@ -24,14 +25,15 @@ class Recipe:
     model : dict
         ``preset``, a name in :data:`nesymres_sk.model.config.PRESETS`, and fields of
         :class:`nesymres_sk.model.config.ModelConfig` that differ from it.
-    prior : str
-        Name of the prior over equations in :data:`nesymres_sk.prior.recipes.RECIPES`.
+    prior : str or dict
+        Name of the prior over equations in :data:`nesymres_sk.prior.recipes.RECIPES`; or ``preset``, such a name, and
+        fields of :class:`nesymres_sk.prior.recipes.PriorConfig` that differ from it.
     batch_size : int
         Problems per step, over all processes.
     length_parts : int
         Parts of similar sequence length that a batch is cut into where shapes may vary (CPU).
     muon_rate, adam_rate : float
-        Peak learning rates of the hidden matrices and of everything else.
+        Peak learning rates of the hidden matrices and of everything else; with a ``muon_rate`` of 0 AdamW moves all.
     momentum, weight_decay, clip : float
         See :class:`nesymres_sk.training.optimiser.Optimiser`.
     warmup_steps, decay_fraction
@@ -46,7 +48,7 @@ class Recipe:
 
     name: str
     model: dict[str, Any]
-    prior: str
+    prior: str | dict[str, Any]
     batch_size: int
     muon_rate: float
     adam_rate: float
@@ -65,6 +67,28 @@ class Recipe:
         """Configuration of the network."""
         changes = dict(self.model)
         return dataclasses.replace(PRESETS[changes.pop("preset")], **changes)
+
+    def prior_config(self) -> PriorConfig:
+        """Configuration of the prior.
+
+        Raises
+        ------
+        ValueError
+            If there is no prior of this name, or a change is not one of its fields.
+        """
+        changes = {"preset": self.prior} if isinstance(self.prior, str) else dict(self.prior)
+        preset = changes.pop("preset", None)
+        if preset not in RECIPES:
+            raise ValueError(f"no prior {preset!r}; known ones are {', '.join(sorted(RECIPES))}")
+        unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(PriorConfig)})
+        if unknown:
+            raise ValueError(f"unknown settings of the prior: {', '.join(unknown)}")
+        return dataclasses.replace(RECIPES[preset], **{name: _frozen(value) for name, value in changes.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Arrays of TOML as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def available() -> list[str]:
@@ -85,13 +109,24 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise ValueError(f"no recipe {name_or_path!r}; known ones are {', '.join(available())}, or give a .toml file")
     with path.open("rb") as file:
         values = tomllib.load(file)
+    return recipe_from(path.stem, values, str(path))
+
+
+def recipe_from(name: str, values: dict[str, Any], source: str) -> Recipe:
+    """Recipe of the keys and tables of a TOML file.
+
+    Raises
+    ------
+    ValueError
+        If there are unknown or missing keys; ``source`` says where.
+    """
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     unknown = sorted(set(values) - set(fields))
     missing = sorted(
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and name not in values and name != "name"
+        key
+        for key, field in fields.items()
+        if field.default is dataclasses.MISSING and key not in values and key != "name"
     )
     if unknown or missing:
-        raise ValueError(f"recipe {path}: unknown keys {unknown}, missing keys {missing}")
-    return Recipe(**{"name": path.stem, **values})
+        raise ValueError(f"recipe {source}: unknown keys {unknown}, missing keys {missing}")
+    return Recipe(**{"name": name, **values})

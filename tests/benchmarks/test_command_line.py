@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -9,20 +8,27 @@ import types
 import pytest
 
 from nesymres_sk.benchmarks.__main__ import main
+from nesymres_sk.benchmarks.results import read_rows
 
 
-def test_suite_runs_in_fresh_processes_and_prints_and_writes_its_rows(capsys, tmp_path):
+def test_suite_runs_in_fresh_processes_prints_its_rows_and_goes_on_where_it_stopped(capsys, tmp_path):
     before = dict(os.environ)
     file = tmp_path / "rows.json"
-    arguments = shlex.split("--suite nguyen --estimator prior --problems Nguyen-8 --time 1 --points 40 -v")
-    assert main([*arguments, "--json", str(file)]) == 0
+    arguments = shlex.split("--suite nguyen --estimator prior --problems Nguyen-8 --time 1 --points 40 -v --json")
+    assert main([*arguments, str(file), "--stop-after", "0"]) == 0
+    assert "nguyen: 1 of 1 fits are left; the same command makes them" in capsys.readouterr().out
+    assert main([*arguments, str(file)]) == 0
     output = capsys.readouterr().out
-    assert "## nguyen: 1 problems, 40 points" in output
+    assert "### nguyen: 1 problems, 40 points, noise 0" in output
     assert "| prior" in output
-    (row,) = json.loads(file.read_text(encoding="utf-8"))["results"]["nguyen"]
-    assert row["problem"] == "Nguyen-8"
-    assert row["score"]["solved"]
-    assert row["seconds"] < 3
+    (row,) = read_rows(file)
+    assert (row.case.problem, row.case.time) == ("Nguyen-8", 1.0)
+    assert row.score is not None and row.score.solved
+    assert row.seconds < 3
+    written = file.read_bytes()
+    assert main([*arguments, str(file)]) == 0
+    assert capsys.readouterr().out == output
+    assert file.read_bytes() == written
     assert dict(os.environ) == before
 
 

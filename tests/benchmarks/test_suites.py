@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nesymres_sk.benchmarks.problems import Problem
 from nesymres_sk.benchmarks.suites import SUITES, load_suite
 from nesymres_sk.expressions.machine import evaluate
 
@@ -42,6 +43,49 @@ FEYNMAN = {
     "III.8.54": lambda e, t, h: np.sin(2 * np.pi * e * t / h) ** 2,
     "III.15.14": lambda h, e, d: h**2 / (8 * np.pi**2 * e * d**2),
 }
+MORE_FEYNMAN = {
+    "I.8.14": lambda x1, x2, y1, y2: np.hypot(x2 - x1, y2 - y1),
+    "I.9.18": lambda m1, m2, G, x1, x2, y1, y2, z1, z2: (
+        G * m1 * m2 / ((x2 - x1) ** 2 + (y2 - y1) ** 2 + (z2 - z1) ** 2)
+    ),
+    "I.11.19": lambda x1, x2, x3, y1, y2, y3: x1 * y1 + x2 * y2 + x3 * y3,
+    "I.15.3t": lambda x, c, u, t: (t - u * x / c**2) * (1 - (u / c) ** 2) ** -0.5,
+    "I.24.6": lambda m, o, o0, x: m * x**2 * (o**2 + o0**2) / 4,
+    "I.32.17": lambda e, c, E, r, o, o0: 4 * np.pi / 3 * e * c * E**2 * r**2 * o**4 / (o**2 - o0**2) ** 2,
+    "I.40.1": lambda n, m, x, T, g, k: n / np.exp(m * g * x / k / T),
+    "I.41.16": lambda o, T, h, k, c: h * o**3 / (2 * np.pi**3 * c**2 * np.expm1(h * o / (2 * np.pi * k * T))),
+    "I.44.4": lambda n, k, T, V1, V2: n * k * T * np.log(V2 / V1),
+    "II.6.15a": lambda e, p, r, x, y, z: 3 * p * z * np.hypot(x, y) / (4 * np.pi * e * r**5),
+    "II.11.27": lambda n, a, e, E: 3 * n * a / (3 - n * a) * e * E,
+    "II.35.18": lambda n, k, T, m, B: n / (2 * np.cosh(m * B / k / T)),
+    "II.35.21": lambda n, m, B, k, T: n * m * np.tanh(m * B / k / T),
+    "II.36.38": lambda m, H, k, T, a, e, c, M: m / (k * T) * (H + a * M / (e * c**2)),
+    "III.4.33": lambda h, o, k, T: h * o / (2 * np.pi) / np.expm1(h * o / (2 * np.pi * k * T)),
+    "III.9.52": lambda p, E, t, h, o, o0: 2 * np.pi * p * E * t / h * np.sinc((o - o0) * t / (2 * np.pi)) ** 2,
+    "III.19.51": lambda m, q, h, n, e: -m * q**4 / (8 * e**2 * h**2 * n**2),
+    "test_1": lambda z1, z2, a, h, c, e, t: (z1 * z2 * a * h * c) ** 2 / (16 * e**2 * np.sin(t / 2) ** 4),
+    "test_2": lambda m, k, L, e, a, b: m * k / L**2 + np.sqrt((m * k / L**2) ** 2 + 2 * e * m / L**2) * np.cos(a - b),
+    "test_3": lambda d, a, s, t: d * (1 - a) * (1 + a) / (1 + a * np.cos(t - s)),
+    "test_4": lambda m, e, U, L, r: (2 * (e - U) / m - (L / (m * r)) ** 2) ** 0.5,
+    "test_5": lambda d, G, m1, m2: 2 * np.pi * (d**3 / (G * (m1 + m2))) ** 0.5,
+    "test_6": lambda eps, L, m, z1, z2, q, e: (1 + 2 * e * (eps * L / (z1 * z2 * q**2)) ** 2 / m) ** 0.5,
+    "test_7": lambda G, rho, a, c, d: (8 * np.pi / 3 * G * rho - a * (c / d) ** 2) ** 0.5,
+    "test_8": lambda e, m, c, t: e * m * c**2 / (m * c**2 + e * (1 - np.cos(t))),
+    "test_9": lambda G, c, a, b, r: -6.4 * G**4 * a**2 * b**2 * (a + b) / (c * r) ** 5,
+    "test_10": lambda c, v, t: np.arccos((c * np.cos(t) - v) / (c - v * np.cos(t))),
+    "test_11": lambda i, a, d, n: 4 * i * (np.sin(a / 2) * np.sin(n * d / 2) / (a * np.sin(d / 2))) ** 2,
+    "test_12": lambda q, y, V, d, e: q * V * d / y**2 - q**2 * d * y / (4 * np.pi * e * (y**2 - d**2) ** 2),
+    "test_13": lambda q, r, d, a, e: q / (4 * np.pi * e * abs(r - d * np.exp(1j * a))),
+    "test_14": lambda E, t, r, d, a: E * np.cos(t) * ((a - 1) * d**3 / ((a + 2) * r**2) - r),
+    "test_15": lambda c, v, o, t: o * np.sqrt(c**2 - v**2) / (c + v * np.cos(t)),
+    "test_16": lambda m, c, p, q, A, V: c * np.hypot(p - q * A, m * c) + q * V,
+    "test_17": lambda m, o, p, y, x, a: p**2 / (2 * m) + m * (o * x) ** 2 * (1 + a * x / y) / 2,
+    "test_18": lambda G, k, r, H, c: 3 * (k * (c / r) ** 2 + H**2) / (8 * np.pi * G),
+    "test_19": lambda G, k, r, H, a, c: -(c**2) * (k * (c / r) ** 2 + H**2 * (1 - 2 * a)) / (8 * np.pi * G),
+    "test_20": lambda o, o0, a, h, m, c, b: (
+        (a * h * o0 / (m * c * o)) ** 2 * (o0 / o + o / o0 - np.sin(b) ** 2) / (4 * np.pi)
+    ),
+}
 
 
 def test_suites_are_complete():
@@ -49,9 +93,16 @@ def test_suites_are_complete():
     feynman = load_suite("feynman")
     assert len({problem.name for problem in feynman}) == 52
     assert {len(problem.variables) for problem in feynman} == {1, 2, 3}
+    everything = load_suite("feynman-all")
+    assert len({problem.name for problem in everything}) == 120
+    assert [problem.name for problem in everything[100:]] == [f"test_{i}" for i in range(1, 21)]
+    assert {len(problem.variables) for problem in everything} == set(range(1, 10))
+    assert feynman == [problem for problem in everything[:100] if len(problem.variables) <= 3]
 
 
-@pytest.mark.parametrize(("suite", "laws"), [("nguyen", NGUYEN), ("feynman", FEYNMAN)])
+@pytest.mark.parametrize(
+    ("suite", "laws"), [("nguyen", NGUYEN), ("feynman", FEYNMAN), ("feynman-all", FEYNMAN | MORE_FEYNMAN)]
+)
 def test_formulas_are_the_laws_they_are_named_after(suite: str, laws: dict):
     problems = {problem.name: problem for problem in load_suite(suite)}
     for name, law in laws.items():
@@ -67,7 +118,8 @@ def test_every_law_is_defined_in_its_support_and_uses_every_variable(suite: str)
         y = evaluate(problem.expression, X)
         assert np.isfinite(y).all(), problem.name
         assert y.std() > 0, problem.name
-        assert problem.expression.variables == tuple(range(len(problem.variables))), problem.name
+        unused = {1} if problem.name == "vdp2" else set()  # -x / 10
+        assert {*problem.expression.variables} == {*range(len(problem.variables))} - unused, problem.name
 
 
 def test_widened_support_reaches_its_own_length_to_both_sides_where_the_law_is_defined():
@@ -77,6 +129,19 @@ def test_widened_support_reaches_its_own_length_to_both_sides_where_the_law_is_d
     assert np.isfinite(y).all()
     assert -1.0 < X.min() < -0.99
     assert 3.99 < X.max() < 4.0
+
+
+def test_variables_of_one_sign_keep_it_outside_if_asked():
+    (problem,) = load_suite("feynman", "I.26.2")  # n from 0 to 1, theta from 1 to 5
+    X, _ = problem.draw(5000, np.random.default_rng(0), widen=1.0, keep_signs=True)
+    assert 0.0 <= X[:, 0].min() < 0.01 and 1.9 < X[:, 0].max() <= 2.0
+    assert 0.0 <= X[:, 1].min() < 0.05 and 8.9 < X[:, 1].max() <= 9.0
+    negative = Problem("mirror", "x", ("x",), (-3.0,), (-1.0,))
+    X, _ = negative.draw(5000, np.random.default_rng(0), widen=1.0, keep_signs=True)
+    assert -5.0 <= X.min() < -4.9 and -0.1 < X.max() <= 0.0
+    (problem,) = load_suite("nguyen", "Nguyen-5")
+    X, _ = problem.draw(5000, np.random.default_rng(0), widen=1.0, keep_signs=True)
+    assert X.min() < -2.9 and X.max() > 2.9
 
 
 def test_draws_depend_on_seed_and_purpose_only():

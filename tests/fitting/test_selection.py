@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.fitting.constants import fit_skeletons
 from nesymres_sk.fitting.selection import choose, constants_length, description_length, scores, structure_length
+from nesymres_sk.prior.recipes import RECIPES
+from nesymres_sk.prior.skeletons import SkeletonSampler
 
 MEAN = Expression.from_names("C", [0.9])
 LINE = Expression.from_names("mul C x1", [1.2345678])
@@ -67,6 +70,34 @@ def test_structure_costs_more_with_rare_operators_and_more_columns():
     rare = Expression.from_names("acos x1")
     assert structure_length(rare, 1) > structure_length(common, 1)
     assert structure_length(common, 10) > structure_length(common, 1)
+
+
+def test_all_spellings_of_a_sum_share_one_length():
+    left = Expression.from_names("add add x1 x2 add x1 sin x2")
+    right = Expression.from_names("add add add x1 x1 sin x2 x2")
+    assert structure_length(left, 2) == pytest.approx(structure_length(right, 2))
+    # two ways to write a + b, twelve to write a + b + c
+    two, three = (structure_length(Expression.from_names(text), 1) for text in ("add x1 x1", "add add x1 x1 x1"))
+    difference = structure_length(Expression.from_names("sub x1 x1"), 1)
+    assert difference - two == pytest.approx(np.log(2.0), abs=1.0)  # but for the operators' weights
+    assert (three - two) - (two - structure_length(Expression.from_names("x1"), 1)) == pytest.approx(-np.log(3.0))
+
+
+def test_noise_is_not_explained_whatever_the_number_of_candidates():
+    rng = np.random.default_rng(0)
+    skeletons = SkeletonSampler(RECIPES["base"], rng).sample(400, 2)
+    n_found = 0
+    for _ in range(6):
+        X, y = rng.uniform(0.5, 3.0, (20, 2)), rng.standard_normal(20)
+        fit = fit_skeletons(skeletons, X, y, n_restarts=2, rng=rng)
+        front = [(MEAN, float(np.var(y)))]
+        for skeleton, constants, loss in zip(skeletons, fit.constants, fit.losses, strict=True):
+            if np.isfinite(loss):
+                front.append((skeleton.with_constants(constants), float(loss)))
+        options = {"n_rows": 20, "n_variables": 2, "floor": 1e-24, "variance": float(np.var(y))}
+        n_found += choose(front, "mdl", **options) != 0
+        assert choose(front, "accuracy", **options) != 0
+    assert n_found == 0
 
 
 def test_simple_constants_cost_less_and_are_not_counted_as_fitted():

@@ -11,6 +11,7 @@ from nesymres_sk.fitting.numbers import simple_number_cost, simple_numbers
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
 from nesymres_sk.fitting.snapping import snap
 from nesymres_sk.fitting.tidying import tidy
+from nesymres_sk.table import Table
 
 
 def target(X, y, weight=None):
@@ -182,3 +183,36 @@ def _evaluate(expression, X):
     from nesymres_sk.expressions.machine import evaluate
 
     return evaluate(expression, X)
+
+
+def test_targets_in_single_precision_do_not_hide_the_law(X):
+    y = (X[:, 0] * X[:, 1]).astype(np.float32).astype(np.float64)
+    table = Table.prepare(X, y)
+    fitted = Expression.from_names("mul C mul x1 x2", [1.0])
+    data = Target(table.X, table.y, table.y_scale, None, table.n_effective, table.floor)
+    assert snap(fitted, data) == Expression.from_names("mul x1 x2")
+
+
+def test_ratios_of_constants_are_snapped():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 3, (400, 2))
+    y = 1.2345678 * (X[:, 0] - 2 * X[:, 1]) + 0.001 * rng.standard_normal(400)
+    fitted = Expression.from_names("sub mul C x1 mul C x2", [1.2345, 2.469])
+    assert snap(fitted, target(X, y)).names() == ("mul", "C", "sub", "x1", "mul", "2", "x2")
+
+
+def test_a_weight_of_two_is_a_repeated_row_for_snapping(X):
+    rng = np.random.default_rng(1)
+    y = 2.0 * X[:, 0] + 0.731 * X[:, 1] + 0.01 * rng.standard_normal(len(X))
+    counts = rng.integers(1, 4, len(X))
+    fitted = Expression.from_names("add mul C x1 mul C x2", [2.01, 0.7])
+    weighted, repeated = (
+        Table.prepare(X, y, counts.astype(float)),
+        Table.prepare(np.repeat(X, counts, axis=0), np.repeat(y, counts)),
+    )
+    one, other = (
+        snap(fitted, Target(table.X, table.y, table.y_scale, table.weight, table.n_effective, table.floor))
+        for table in (weighted, repeated)
+    )
+    assert one == other
+    assert "2" in one.names()

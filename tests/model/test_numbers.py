@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nesymres_sk.model import numbers
+from nesymres_sk.model.config import ENCODINGS
 
 
 def total(*values: float) -> np.ndarray:
@@ -37,6 +38,40 @@ def test_total_can_be_decoded_over_all_of_float32(value: float) -> None:
     mantissa = 1.0 + int("".join(map(str, bits[9:])), 2) / 2**14
     decoded = (-1.0) ** bits[0] * math.ldexp(mantissa, exponent)
     assert abs(decoded - value) <= abs(value) * 2.0**-14
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False).filter(bool))
+def test_scientific_is_sign_mantissa_and_exponent(value: float) -> None:
+    points = torch.tensor([[[value, 0.0, value]]], dtype=torch.float32)
+    features = numbers.encode_scientific(points, torch.tensor([[True, True, False]]))[0, 0]
+    assert features.shape == (3, numbers.FEATURES["scientific"])
+    _, sign, mantissa, exponent, *bent = features[0].tolist()
+    decoded = sign * math.ldexp((mantissa + 3.0) / 2.0, round(8.0 * exponent))
+    assert decoded == value
+    assert bent == pytest.approx(
+        [math.tanh(4.0 * value), math.tanh(value), math.tanh(value / 4.0)], rel=1e-5, abs=1e-30
+    )
+    assert features[1].tolist() == [1.0] + 6 * [0.0]
+    assert not features[2].any()
+
+
+def test_every_encoding_by_name() -> None:
+    values, present = torch.randn(3, 4, 2), torch.tensor([[True, True]]).expand(3, 2)
+    features = {name: numbers.encode_numbers(values, present, name) for name in ENCODINGS}
+    assert {name: tensor.shape[-1] for name, tensor in features.items()} == numbers.FEATURES
+    assert torch.equal(features["scientific"], numbers.encode_scientific(values, present))
+    assert torch.equal(features["half"], numbers.encode_half(values))
+
+
+def test_tables_and_arithmetic_agree() -> None:
+    bits = torch.randint(-(2**31), 2**31 - 1, (7, 300, 5), generator=torch.Generator().manual_seed(0))
+    values = bits.to(torch.int32).view(torch.float32).nan_to_num()
+    values[0, :40] = 0.0
+    values[0, 20:40] = -0.0
+    present = torch.tensor([[True, True, False, True, False]]).expand(7, 5)
+    computed = numbers._compute_total(values, present)
+    assert torch.equal(numbers._look_up_total(values, present), computed)
+    assert computed.shape[-1] == numbers.FEATURES["total"]
 
 
 def test_zero_has_presence_only_and_absent_columns_nothing() -> None:

@@ -18,6 +18,7 @@ from nesymres_sk.model.network import Network
 from nesymres_sk.search.beam import beam_search
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.decoding import Frontier
+from nesymres_sk.search.drawn import Drawn
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.sampling import sample
 
@@ -110,7 +111,7 @@ def test_random_logits_give_distinct_allowed_expressions(seed):
     beam = beam_search(network, MEMORY, 24, grammar, Deadline())
     check(beam, grammar)
     assert len(beam) == 24
-    drawn = sample(network, MEMORY, 24, grammar, 1.3, Deadline(), torch.Generator().manual_seed(seed))
+    drawn = sample(network, MEMORY, 24, grammar, Deadline(), torch.Generator().manual_seed(seed))
     check(drawn, grammar)
     assert 3 <= len(drawn) <= 24
 
@@ -147,12 +148,12 @@ def test_sampling_more_than_there_is_gives_the_whole_language():
     grammar = Grammar(4, 2, ["add", "sin"])
     network = PrefixNetwork(scale=2.0)
     sequences = language(grammar)
-    found = sample(network, MEMORY, len(sequences) + 5, grammar, 1.0, Deadline(), torch.Generator().manual_seed(0))
+    found = sample(network, MEMORY, len(sequences) + 5, grammar, Deadline(), torch.Generator().manual_seed(0))
     assert canonical_log_probs(found) == pytest.approx(families(network, sequences))
 
 
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 2.0])
-def test_draws_follow_the_network_without_replacement(temperature):
+@pytest.mark.parametrize("together", [True, False])
+def test_draws_follow_the_network_without_replacement(together):
     # three leaves and one operator: x1, x2, C, then sin of them; integers are made impossible by their logits
     class Small(PrefixNetwork):
         def logits(self, prefix):
@@ -165,7 +166,7 @@ def test_draws_follow_the_network_without_replacement(temperature):
 
     def conditional(prefix):
         mask = grammar.mask(np.array([1]), len(prefix) - 1)[0]
-        weights = np.where(mask, np.exp(network.logits(prefix) / temperature), 0.0)
+        weights = np.where(mask, np.exp(network.logits(prefix)), 0.0)
         return weights / weights.sum()
 
     p = np.array([math.prod(conditional((v.START, *s[:i]))[s[i]] for i in range(len(s))) for s in sequences])
@@ -174,21 +175,40 @@ def test_draws_follow_the_network_without_replacement(temperature):
     for first, second in itertools.permutations(range(4), 2):
         expected[[first, second]] += p[first] * p[second] / (1.0 - p[first])
 
-    generator, n = torch.Generator().manual_seed(3), 1500
+    generator, n = torch.Generator().manual_seed(3), 900
     counts = np.zeros(4)
     for _ in range(n):
-        found = sample(network, MEMORY, 2, grammar, temperature, Deadline(), generator)
+        if together:
+            found = sample(network, MEMORY, 2, grammar, Deadline(), generator)
+        else:  # the second call knows what the first one drew
+            drawn = Drawn(MEMORY.device)
+            found = [c for _ in range(2) for c in sample(network, MEMORY, 1, grammar, Deadline(), generator, drawn)]
         assert len(found) == 2
         counts[[sequences.index(candidate.skeleton.tokens) for candidate in found]] += 1
     error = np.sqrt(expected * (1 - expected) / n) + 1e-9
     assert (np.abs(counts / n - expected) < 4.5 * error).all()
 
 
+def test_samples_in_turn_give_the_whole_language_once():
+    grammar = Grammar(3, 2, ["add", "sin"])
+    network = PrefixNetwork(scale=1.5)
+    sequences = language(grammar)
+    generator, drawn, found = torch.Generator().manual_seed(0), Drawn(MEMORY.device), []
+    for _ in range(len(sequences) // 10 + 1):
+        found += sample(network, MEMORY, 10, grammar, Deadline(), generator, drawn)
+    # spellings of one skeleton may come in different calls, a sequence may not
+    totals = {}
+    for candidate in found:
+        key = identity(canonical(candidate.skeleton))
+        totals[key] = np.logaddexp(totals.get(key, -np.inf), candidate.log_prob)
+    assert totals == pytest.approx(families(network, sequences))
+
+
 def test_sampling_is_deterministic_for_a_seed():
     network, grammar = PrefixNetwork(), Grammar(15, 3)
 
     def run(seed):
-        return sample(network, MEMORY, 20, grammar, 1.0, Deadline(), torch.Generator().manual_seed(seed))
+        return sample(network, MEMORY, 20, grammar, Deadline(), torch.Generator().manual_seed(seed))
 
     assert [identity(c.skeleton) for c in run(5)] == [identity(c.skeleton) for c in run(5)]
     assert [identity(c.skeleton) for c in run(5)] != [identity(c.skeleton) for c in run(6)]
@@ -200,7 +220,7 @@ def test_a_passed_deadline_still_has_an_answer():
     late = Deadline(0.0)
     for found in (
         beam_search(network, MEMORY, 8, grammar, late),
-        sample(network, MEMORY, 8, grammar, 1.0, late, torch.Generator().manual_seed(0)),
+        sample(network, MEMORY, 8, grammar, late, torch.Generator().manual_seed(0)),
     ):
         assert len(found) == 1
         check(found, grammar)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import BY_NAME
-from nesymres_sk.search.grammar import Grammar, check_operators
+from nesymres_sk.search.constraints import check_operators
+from nesymres_sk.search.grammar import Grammar
 
 
 def walk(grammar, rng, n):
@@ -83,7 +84,7 @@ def test_completion_fills_the_open_operands():
 
 
 def test_unknown_operators_are_named_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown operators \['sinus'\]; known operators: add, sub, mul"):
+    with pytest.raises(ValueError, match=r"unknown operators \['sinus'\] in operators; known operators: add, sub, mul"):
         Grammar(10, 2, ["add", "sinus"])
     with pytest.raises(TypeError, match="list of names"):
         check_operators("add")

@@ -79,7 +79,7 @@ def test_mistakes_end_with_a_message(
     tmp_path: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--recipe", "huge", "--out", str(tmp_path), "--time-limit", "5"]) == 2
-    assert "known ones are base" in capsys.readouterr().err
+    assert "known ones are ablation, base" in capsys.readouterr().err
     nowhere = [*command(tmp_path, 5.0), "--resume", str(tmp_path / "nowhere")]
     arguments = [sys.executable, "-m", "nesymres_sk.training", *nowhere]
     ended = subprocess.run(arguments, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False)

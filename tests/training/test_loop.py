@@ -193,6 +193,26 @@ def test_time_limit_and_shared_schedule(tmp_path: Path) -> None:
     assert second.progress.elapsed == 6.0
 
 
+def test_another_clock_decides(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    trainer = make(tmp_path, time_limit=100.0, clock=lambda: float(next(ticks)))
+    trainer.run(toy.batches(8, seed=6))
+    # a few readings of the clock at every step, none of them the time of day
+    assert 20 < trainer.progress.step < 60
+    assert trainer.progress.elapsed == 100.0
+    assert records(tmp_path, "train")[-1]["lr_factor"] < 0.1
+
+
+def test_adamw_alone_learns(tmp_path: Path) -> None:
+    trainer = make(tmp_path, recipe={"muon_rate": 0.0})
+    assert trainer.optimiser.stacks == []
+    held_out = [toy.batch(128, seed=99)]
+    before = evaluate(trainer.averaged, [to_step(held_out[0], 1)], CPU)
+    result = trainer.run(itertools.islice(toy.batches(32, seed=1), 100), held_out)
+    assert result is not None
+    assert result.loss < 0.6 * before.loss
+
+
 def test_flops_of_linear_layers(tmp_path: Path) -> None:
     network = Network(toy.RECIPE.model_config())
     step = to_step(toy.batch(8, seed=1), 0)

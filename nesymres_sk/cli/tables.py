@@ -1,0 +1,210 @@
+"""Reading CSV and Parquet files, with errors that say what to do."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nesymres_sk.cli.errors import CommandError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEPARATORS = ",;\t|"
+_PARQUET = {".parquet", ".pq"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads a table."""
+    group = parser.add_argument_group("table", "CSV (also compressed), or Parquet by the file's ending; - is CSV input")
+    group.add_argument("--sep", help="separator of a CSV file, such as ';' (default: the one that its head has)")
+    group.add_argument("--decimal", default=".", help="decimal sign of a CSV file (default '.')")
+    group.add_argument("--na", metavar="TEXT", help="text that stands for a missing value, such as '?'")
+    group.add_argument("--no-header", action="store_true", help="the first row is data; columns are x1, x2, ...")
+    group.add_argument(
+        "--missing",
+        choices=("error", "drop"),
+        default="error",
+        help="what to do with rows that have a missing value (default error)",
+    )
+
+
+def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
+    """Table of a file.
+
+    Parameters
+    ----------
+    path : str
+        File, or ``-`` for standard input.
+    options : argparse.Namespace
+        Of :func:`add_options`.
+
+    Raises
+    ------
+    CommandError
+        If there is no such file, or it is no table.
+    """
+    import pandas as pd
+
+    if path != "-" and not Path(path).is_file():
+        raise CommandError(f"{path} is {'a directory, not a file' if Path(path).is_dir() else 'not there'}")
+    if Path(path).suffix.lower() in _PARQUET:
+        return _read_parquet(path)
+    try:
+        # text is needed twice, for its head and for its rows, and standard input is there once
+        text = sys.stdin.read() if path == "-" else _text_of(path)
+        table: pd.DataFrame = pd.read_csv(
+            io.StringIO(text.removeprefix("\ufeff")),
+            sep=_separator(options.sep, text),
+            decimal=options.decimal,
+            na_values=options.na,
+            header=None if options.no_header else 0,
+            skipinitialspace=True,
+        )
+    except UnicodeDecodeError:
+        raise CommandError(f"{path} is not text in UTF-8; save it as CSV in UTF-8, or as .parquet") from None
+    except pd.errors.EmptyDataError:
+        raise CommandError(f"{path} is empty") from None
+    except (pd.errors.ParserError, ValueError) as error:
+        raise CommandError(f"{path} is not a table: {str(error).strip()}; check --sep") from None
+    if options.no_header:
+        table.columns = [f"x{i + 1}" for i in range(table.shape[1])]
+    elif all(_is_number(str(name)) for name in table.columns):
+        raise CommandError(f"the first row of {path} has numbers instead of names; add --no-header")
+    table.columns = [str(name).strip() for name in table.columns]
+    if table.empty:
+        raise CommandError(f"{path} has a head and no rows")
+    return table
+
+
+def check_column(table: pd.DataFrame, name: str, what: str) -> str:
+    """Name of a column that exists.
+
+    Raises
+    ------
+    UsageError
+        If it does not; the message has the nearest name.
+    """
+    if name in table.columns:
+        return name
+    close = difflib.get_close_matches(name, list(table.columns), n=1)
+    known = ", ".join(map(repr, table.columns[:12])) + (", ..." if len(table.columns) > 12 else "")
+    hint = f"did you mean {close[0]!r}?" if close else f"the columns are {known}"
+    if table.shape[1] == 1:
+        hint = (
+            f"the file seems to have the single column {table.columns[0]!r}; if it is not separated by ',', add --sep"
+        )
+    raise UsageError(f"no column {name!r} for {what}; {hint}")
+
+
+def numbers(table: pd.DataFrame, names: Sequence[str], options: argparse.Namespace) -> pd.DataFrame:
+    """Columns as finite numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+    names : sequence of str
+        Existing columns.
+    options : argparse.Namespace
+        Of :func:`add_options`.
+
+    Raises
+    ------
+    CommandError
+        If a column is not numeric, or has missing values that are not to be dropped.
+    """
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name in names:
+        column = table[name]
+        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+            raise CommandError(_not_numeric(name, column))
+        columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    result = pd.DataFrame(columns, index=table.index)
+    missing = ~np.isfinite(result.to_numpy())
+    if not missing.any():
+        return result
+    if options.missing == "drop":
+        kept = result[~missing.any(axis=1)]
+        if len(kept) == 0:
+            raise CommandError("every row has a missing value; leave out columns with --drop")
+        return kept
+    counts = ", ".join(f"{name!r} ({n})" for name, n in zip(names, missing.sum(axis=0).tolist(), strict=True) if n)
+    raise CommandError(
+        f"missing or infinite values in {counts}, first in row {int(missing.any(axis=1).argmax()) + 1}; "
+        "leave these rows out with --missing drop, leave out columns with --drop, or fill them in"
+    )
+
+
+def _not_numeric(name: str, column: pd.Series) -> str:
+    import pandas as pd
+
+    converted = pd.to_numeric(column, errors="coerce") if column.dtype.kind in "OSU" or _is_text(column) else None
+    if converted is None:
+        return f"column {name!r} is not numeric ({column.dtype}); leave it out with --drop {name!r} or convert it"
+    bad = converted.isna() & column.notna()
+    row = int(bad.to_numpy().argmax())
+    value = str(column.iloc[row])
+    where = f"column {name!r} is not numeric: row {row + 1} has {value!r}"
+    if re.fullmatch(r"\s*-?\d+,\d+\s*", value):
+        return f"{where}; if this is a decimal comma, add --decimal ,"
+    if bad.mean() < 0.5:
+        return f"{where}; if this stands for a missing value, add --na {value!r} --missing drop"
+    return f"{where}; leave the column out with --drop {name!r}, or replace its values by numbers"
+
+
+def _is_text(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_string_dtype(column))
+
+
+def _read_parquet(path: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path)
+    except ImportError:
+        raise CommandError(
+            f"reading {path} needs pyarrow: pip install 'nesymres-sk[parquet]', or save the table as CSV"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} is not a Parquet file: {error}") from None
+    table.columns = [str(name) for name in table.columns]
+    return table.reset_index(drop=True)
+
+
+def _text_of(path: str) -> str:
+    """Text of a file, which may be compressed as its ending says."""
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "r", encoding="utf-8", compression="infer") as opened:
+        text: str = opened.handle.read()
+    return text
+
+
+def _separator(wanted: str | None, text: str) -> str:
+    """Separator as pandas wants it: the one that was asked for, or the most frequent one of the first line."""
+    if wanted is not None:
+        return {r"\t": "\t", "tab": "\t", " ": r"\s+", "space": r"\s+"}.get(wanted, wanted)
+    head = re.sub(r'"[^"]*"', "", text.removeprefix("\ufeff").lstrip("\n").split("\n", 1)[0])
+    counts = {separator: head.count(separator) for separator in _SEPARATORS}
+    best = max(counts, key=lambda separator: counts[separator])
+    return best if counts[best] else ","
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        # pandas makes "1.5" and "1.5.1" of two equal names
+        return re.fullmatch(r"-?\d+(\.\d+)*", text) is not None
+    return True

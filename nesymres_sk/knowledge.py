@@ -1,0 +1,201 @@
+"""What the user says about the equation, checked and in terms of columns: rules and starting equations."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.canonical import canonical
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.parser import parse
+from nesymres_sk.search.candidate import Candidate
+from nesymres_sk.search.constraints import Constraints, NestedConstraints
+
+if TYPE_CHECKING:
+    from nesymres_sk.regressor import NeuralSymbolicRegressor
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A starting equation: ``expression`` whose ``x1``, ``x2``, … are ``columns`` of ``X``."""
+
+    expression: Expression
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Rules and starting equations of one table.
+
+    Attributes
+    ----------
+    operators, excluded_operators, nested_constraints, max_complexity
+        See :class:`nesymres_sk.search.constraints.Constraints`.
+    required : tuple of int
+        Columns of ``X`` that every equation contains.
+    allowed : ndarray of int
+        Columns of ``X`` that are not excluded, ascending.
+    starts : tuple of Guess
+    """
+
+    operators: Sequence[str] | None
+    excluded_operators: Sequence[str] | None
+    nested_constraints: NestedConstraints | None
+    max_complexity: int | None
+    required: tuple[int, ...]
+    allowed: NDArray[np.intp]
+    starts: tuple[Guess, ...]
+
+    @classmethod
+    def of(cls, estimator: NeuralSymbolicRegressor, names: Sequence[str]) -> Knowledge:
+        """Check the parameters of an estimator against a table.
+
+        Parameters
+        ----------
+        estimator : NeuralSymbolicRegressor
+        names : sequence of str
+            Names of the columns of ``X``.
+
+        Raises
+        ------
+        ValueError
+            If an operator or a column is unknown, no column is left, more columns are named than an equation can
+            have, or a starting equation cannot be read or breaks the rules.
+        TypeError
+            If a name is no string (or a column no integer), or a limit no integer.
+        """
+        required = column_indices(estimator.required_variables, names, "required_variables")
+        excluded = column_indices(estimator.excluded_variables, names, "excluded_variables")
+        both = sorted(set(required) & set(excluded))
+        if both:
+            raise ValueError(f"column {names[both[0]]!r} is both required and excluded")
+        allowed = np.setdiff1d(np.arange(len(names)), excluded).astype(np.intp)
+        if not len(allowed):
+            raise ValueError("excluded_variables leave no column")
+        starts = tuple(_read(text, names) for text in estimator.guesses or ())
+        knowledge = cls(
+            estimator.operators,
+            estimator.excluded_operators,
+            estimator.nested_constraints,
+            estimator.max_complexity,
+            required,
+            allowed,
+            starts,
+        )
+        if len(knowledge.named) > v.MAX_VARIABLES:
+            raise ValueError(
+                f"required_variables and guesses name {len(knowledge.named)} columns; "
+                f"an equation has at most {v.MAX_VARIABLES}"
+            )
+        knowledge.constraints(np.array(required, dtype=np.intp))
+        for text, start in zip(estimator.guesses or (), starts, strict=True):
+            knowledge._check(text, start, names)
+        return knowledge
+
+    @property
+    def named(self) -> tuple[int, ...]:
+        """Columns that a search cannot do without: required ones and those of the starting equations."""
+        return tuple(dict.fromkeys([*self.required, *(column for start in self.starts for column in start.columns)]))
+
+    def constraints(self, columns: NDArray[np.intp]) -> Constraints:
+        """The rules for equations whose ``x1``, ``x2``, … are these columns of ``X``, all required ones included."""
+        return Constraints(
+            self.operators,
+            self.excluded_operators,
+            self.nested_constraints,
+            np.searchsorted(columns, self.required).tolist(),
+            self.max_complexity,
+        )
+
+    def candidates(self, columns: NDArray[np.intp]) -> list[Candidate]:
+        """The starting equations in terms of ``x1``, ``x2``, …, with their numbers as first starts of the fit."""
+        found = []
+        for start in self.starts:
+            places = np.searchsorted(columns, start.columns).tolist()
+            expression = renamed(start.expression, dict(enumerate(places)))
+            values = expression.constants
+            known = not all(math.isnan(value) for value in values)
+            initial = tuple(1.0 if math.isnan(value) else value for value in values) if known else None
+            found.append(Candidate(expression.skeleton(), math.nan, initial))
+        return found
+
+    def _check(self, text: str, start: Guess, names: Sequence[str]) -> None:
+        excluded = [names[column] for column in start.columns if column not in self.allowed]
+        if excluded:
+            raise ValueError(f"the guess {text!r} contains the excluded column {excluded[0]!r}")
+        lacking = [names[column] for column in self.required if column not in start.columns]
+        if lacking:
+            raise ValueError(f"the guess {text!r} lacks the required column {lacking[0]!r}")
+        form = canonical(start.expression)
+        if form is None or not form.variables:
+            raise ValueError(f"the guess {text!r} is constant or undefined")
+        rules = Constraints(
+            self.operators, self.excluded_operators, self.nested_constraints, max_complexity=self.max_complexity
+        )
+        breach = rules.breach(form.tokens)
+        if breach is not None:
+            raise ValueError(f"the guess {text!r} {breach}, which the other parameters forbid")
+
+
+def column_indices(columns: Iterable[str | int] | None, names: Sequence[str], parameter: str) -> tuple[int, ...]:
+    """Indices of columns that are given by name or by index.
+
+    Parameters
+    ----------
+    columns : iterable of str or int, optional
+    names : sequence of str
+        Names of all columns.
+    parameter : str
+        Name that messages use.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    TypeError
+        If a column is neither a string nor an integer.
+    """
+    places = {name: index for index, name in enumerate(names)}
+    found = []
+    for column in columns or ():
+        if isinstance(column, str):
+            if column not in places:
+                shown = ", ".join(list(names)[:10]) + (", …" if len(names) > 10 else "")
+                raise ValueError(f"no column {column!r} of {parameter}; the columns are {shown}")
+            found.append(places[column])
+        elif isinstance(column, Integral) and not isinstance(column, bool):
+            if not 0 <= column < len(names):
+                raise ValueError(f"no column {column} of {parameter}; there are {len(names)}, counted from 0")
+            found.append(int(column))
+        else:
+            raise TypeError(f"{parameter} must be names or indices of columns, got {column!r}")
+    return tuple(sorted(set(found)))
+
+
+def renamed(expression: Expression, columns: dict[int, int]) -> Expression:
+    """The same expression of other columns."""
+    tokens = (v.variable(columns[t - v.FIRST_VARIABLE]) if v.is_variable(t) else t for t in expression.tokens)
+    return Expression(tuple(tokens), expression.constants)
+
+
+def _read(text: str, names: Sequence[str]) -> Guess:
+    """Parse a starting equation; the parser knows ten columns, so those that the text may name come first."""
+    if not isinstance(text, str):
+        raise TypeError(f"guesses must be texts of equations, got {text!r}")
+    words = set(_WORD.findall(text))
+    used = [i for i, name in enumerate(names) if name in words or (not name.isidentifier() and name in text)]
+    first = {names[i] for i in used}
+    expression = parse(text, [*(names[i] for i in used), *(name for name in names if name not in first)])
+    columns = [used[index] for index in expression.variables]
+    places = {index: place for place, index in enumerate(expression.variables)}
+    return Guess(renamed(expression, places), tuple(columns))

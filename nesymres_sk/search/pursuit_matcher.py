@@ -1,0 +1,207 @@
+"""From a view of the target to equations: matches by beam, their coefficients, and trees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.search.library import Library
+from nesymres_sk.search.pursuit_links import Link
+from nesymres_sk.search.pursuit_matching import Design, Match
+from nesymres_sk.search.pursuit_regression import factored, solve_many
+from nesymres_sk.search.pursuit_trees import product, scaled, wave_tree
+from nesymres_sk.search.pursuit_views import PLAIN, Part, View, Views, part_of
+from nesymres_sk.search.pursuit_waves import waves
+
+Array = NDArray[np.float64]
+
+#: Matches of a view that become equations.
+_PER_VIEW, _PER_RARE_VIEW = 20, 6
+#: Shortest functions without constants of which all pairs are tried.
+_SHORTEST = 800
+#: Matches that are extended by another function, and functions tried in addition to each.
+_BEAM, _EXTENSIONS = 30, 4
+#: Factors of a sum that are tried, the functions kept for each, and the factors that are looked at closely.
+_FACTORS, _PER_FACTOR, _CLOSE_FACTORS = 60, 3, 4
+#: Functions in a match: so many at most, and so many if it is not exact.
+DEEPEST, DEPTH = 7, 3
+_NARROWEST = 6
+#: Error of a match that is exact up to the rounding of matrix products.
+_SOLVED = 1e-13
+#: Importance of a function below which it is rounding, in an exact match.
+_UNIMPORTANT = 1e-24
+#: Shortest functions that are tried next to a factor.
+_SECOND_FACTORS = 4000
+#: Shortest functions that are added within a sine, and the waves that become equations.
+_IN_WAVES, _WAVES = 400, 4
+#: Largest relative change of an inner constant by its tangent.
+_LARGEST_MOVE = 0.5
+
+
+class Matcher:
+    """Equations of matches of library functions.
+
+    Parameters
+    ----------
+    library : Library
+    views : Views
+        Of the target on the rows of the library.
+    """
+
+    def __init__(self, library: Library, views: Views) -> None:
+        self.library = library
+        self.views = views
+
+    def factors(self, link: Link, polynomial: Sequence[Part], inverse: bool) -> list[Expression]:
+        """``g(y) = c0 + f * (c1 + c2 * h)`` for short ``f`` and ``1 / f``, and longer sums times the best of them.
+
+        Parameters
+        ----------
+        link : Link
+        polynomial : sequence of Part
+            What the longer sums may use, beside the columns.
+        inverse : bool
+            Whether ``1 / f`` is tried.
+        """
+        library = self.library
+        target = self.views.linked(link)
+        if target is None:
+            return []
+        short = np.arange(len(library.terms))[: 4 * _FACTORS]
+        short = short[np.all(library.values[short] != 0.0, axis=1)][:_FACTORS]
+        if not len(short):
+            return []
+        values = library.values[short]
+        factors = np.vstack((values, 1.0 / values)) if inverse else values
+        matches = factored(factors, library.values[:_SECOND_FACTORS], *target, _PER_FACTOR)
+        best: dict[int, float] = {}
+        for i, _, error in matches:
+            best[i] = min(error, best.get(i, np.inf))
+        nodes = [library.terms[i].to_tree() for i in short]
+        nodes += [(v.operator_token("inv"), node) for node in nodes] if inverse else []
+        out = []
+        for i in sorted(best, key=lambda i: best[i])[:_CLOSE_FACTORS]:
+            part = Part(PLAIN, nodes[i], factors[i])
+            out += self.match(self.views.sums(library, link, polynomial, part), DEPTH)
+        return out
+
+    def waves(self, factor: Part | None) -> list[Expression]:
+        """``y = m * (c + a * sin(f + g + phase))`` for all pairs of short functions without constants.
+
+        Parameters
+        ----------
+        factor : Part, optional
+            ``m``, 1 by default; nowhere zero.
+        """
+        library = self.library
+        rows = np.flatnonzero(library.natural)[:_IN_WAVES]
+        if not len(rows):
+            return []
+        target, slope = self.views.y, self.views.weight
+        if factor is not None:
+            target, slope = target / factor.values, slope * np.abs(factor.values)
+        out = []
+        for wave in waves(library.values[rows], target, slope, _WAVES):
+            f, g = (library.terms[rows[i]].to_tree() for i in (wave.first, wave.second))
+            node = wave_tree(f, scaled(wave.sign, g), wave.offset, wave.sine, wave.cosine)
+            out.append(Expression.from_tree(node if factor is None else product((factor.node, node))))
+        return out
+
+    def match(self, view: View | None, depth: int, pairs: bool = False) -> list[Expression]:
+        """Equations of the best matches of a view.
+
+        Parameters
+        ----------
+        view : View or None
+            No view gives no equation.
+        depth : int
+            Greatest number of functions in a match.
+        pairs : bool
+            Whether all pairs of short functions are tried, constants move, and more matches are returned.
+        """
+        if view is None:
+            return []
+        if not pairs:
+            view = replace(view, moving=view.moving[:0], tangents=view.tangents[:0])
+        design = Design(
+            view.functions, view.base_values, view.target, view.slope, view.families, view.moving, view.tangents
+        )
+        most = min(len(self.views.y) - len(view.base) - 1, depth)
+        if most < 1:
+            return []
+        singles = design.singles(4 * _BEAM)
+        matches = [Match((), design.base_error), *singles]
+        if singles and singles[0].error > _SOLVED and most >= 2:
+            found, beam = design.extend(design.beam(singles[:_BEAM]), _EXTENSIONS, _BEAM // 2)
+            if pairs:
+                sizes = self.library.sizes[view.terms]
+                strongest = [match.rows[0] for match in singles]
+                shortest = np.argsort(np.where(self.library.natural[view.terms], sizes, 1000), kind="stable")
+                rows = np.unique(np.concatenate((shortest[:_SHORTEST], strongest)))
+                found = sorted({*found, *design.pairs(rows, 2 * _BEAM)}, key=lambda match: match.error)
+                beam = design.beam(found[: _BEAM // 2])
+            matches += found
+            for size in range(3, most + 1):
+                if not found or found[0].error < _SOLVED:
+                    break
+                found, beam = design.extend(beam, _EXTENSIONS, max(_BEAM // size, _NARROWEST))
+                # long combinations that are not exact say little
+                matches += found if size <= DEPTH else [match for match in found if match.error < _SOLVED]
+        sizes = self.library.sizes[view.terms]
+        lengths = [sum(int(sizes[row]) + 2 for row in match.rows) for match in matches]
+        order = shortest_of_best(np.array([match.error for match in matches]), lengths)
+        return self._equations(view, [matches[i] for i in order[: _PER_VIEW if pairs else _PER_RARE_VIEW]])
+
+    def _equations(self, view: View, matches: Sequence[Match]) -> list[Expression]:
+        """Fitted equations of matches, functions of the base that are of no importance left out."""
+        weighted = view.target * view.slope
+        base = view.base_values * view.slope
+        turn_of = np.full(len(view.functions), len(view.tangents))
+        turn_of[view.moving] = np.arange(len(view.tangents))
+        turns = np.vstack((view.tangents, np.zeros((1, len(weighted)))))
+        out = []
+        for size in sorted({len(match.rows) for match in matches}):
+            group = [match for match in matches if len(match.rows) == size]
+            rows = np.array([match.rows for match in group], dtype=np.intp).reshape(len(group), size)
+            fixed = np.broadcast_to(base, (len(group), *base.shape))
+            systems = (fixed, view.functions[rows] * view.slope, turns[turn_of[rows]] * view.slope)
+            coefficients, importance, errors = solve_many(np.concatenate(systems, axis=1), weighted)
+            bar = np.maximum(4.0 * errors / len(self.views.y), _UNIMPORTANT)
+            used = importance > bar[:, None]
+            for match, values, keep in zip(group, coefficients.tolist(), used.tolist(), strict=True):
+                moves = values[len(base) + size :]
+                parts = [*view.base]
+                parts += [
+                    self._part(view, row, move / c if c else 0.0)
+                    for row, c, move in zip(match.rows, values[len(base) :], moves, strict=False)
+                ]
+                chosen = [(part, c) for part, c, k in zip(parts, values, keep, strict=False) if k and math.isfinite(c)]
+                node = view.build(chosen)
+                if node is not None:
+                    out.append(Expression.from_tree(node))
+        return out
+
+    def _part(self, view: View, row: int, move: float) -> Part:
+        """Function of a view, its constant moved if it has one that may."""
+        index = int(view.terms[row])
+        term = self.library.terms[index]
+        if len(term.constants) == 1 and 0.0 < abs(move) < _LARGEST_MOVE * abs(term.constants[0]):
+            term = term.with_constants((term.constants[0] + move,))
+        return part_of(int(view.kinds[row]), term, self.library.values[index])
+
+
+def shortest_of_best(errors: Array, lengths: Sequence[int]) -> list[int]:
+    """Order in which the best of each length come first, then the second best of each, the short before the long."""
+    by_length: dict[int, int] = {}
+    ranked = []
+    for i in np.argsort(errors, kind="stable").tolist():
+        place = by_length.get(lengths[i], 0)
+        by_length[lengths[i]] = place + 1
+        ranked.append((place, lengths[i], i))
+    return [i for _, _, i in sorted(ranked)]

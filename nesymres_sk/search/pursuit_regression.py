@@ -1,0 +1,97 @@
+"""Least squares for many small systems at once: coefficients of matches, and sums with a common factor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nesymres_sk.search.pursuit_matching import largest
+
+Array = NDArray[np.float64]
+
+#: Share of a product's squared length that projections must leave: what is shorter is rounding.
+_LEFT = 1e-9
+#: Diagonal entries of a triangular factor below this stand for functions that depend on others.
+_DEPENDENT = 1e-14
+
+
+def solve_many(systems: Array, target: Array) -> tuple[Array, Array, Array]:
+    """Least squares for many small systems at once.
+
+    Parameters
+    ----------
+    systems : array of shape (m, k, n)
+        Rows are functions.
+    target : array of shape (n,)
+
+    Returns
+    -------
+    coefficients : array of shape (m, k)
+    importance : array of shape (m, k)
+        By how much the relative error grows without each function.
+    errors : array of shape (m,)
+        Squared residual over the squared length of the target.
+    """
+    lengths = np.sqrt(np.einsum("mkn,mkn->mk", systems, systems))
+    lengths[lengths == 0.0] = 1.0
+    q, r = np.linalg.qr((systems / lengths[:, :, None]).transpose(0, 2, 1))
+    diagonal = np.einsum("mkk->mk", r)  # a view: functions that depend on others are kept from dividing by zero
+    tiny = np.abs(diagonal) < _DEPENDENT
+    np.einsum("mkk->mk", r)[tiny] = _DEPENDENT
+    inverse = np.linalg.inv(r)
+    projections = target @ q
+    coefficients = np.einsum("mij,mj->mi", inverse, projections)
+    power = float(target @ target) or 1.0
+    residuals = target - np.einsum("mnk,mk->mn", q, projections)
+    variances = np.einsum("mij,mij->mi", inverse, inverse)
+    errors = np.einsum("mn,mn->m", residuals, residuals) / power
+    return coefficients / lengths, np.square(coefficients) / variances / power, errors
+
+
+def factored(
+    factors: Array, functions: Array, target: Array, weight: Array, n_each: int
+) -> list[tuple[int, int, float]]:
+    """Best ``target = c0 + f * (c1 + c2 * g)`` for factors ``f`` and functions ``g``.
+
+    Parameters
+    ----------
+    factors : array of shape (p, n)
+    functions : array of shape (m, n)
+    target, weight : array of shape (n,)
+        Weights multiply residuals.
+    n_each : int
+        Functions kept for each factor.
+
+    Returns
+    -------
+    list of (int, int, float)
+        Row of the factor, row of the function, relative error.
+    """
+    one = weight / np.sqrt(weight @ weight)
+    y = target * weight
+    length = float(np.sqrt(y @ y)) or 1.0
+    y = (y - (one @ y) * one) / length
+    f = factors * weight
+    f /= np.sqrt(np.einsum("ij,ij->i", f, f))[:, None]
+    g = functions - functions.mean(axis=1, keepdims=True)
+    g /= g.std(axis=1, keepdims=True)
+    # the part of each factor that is no constant, and the products f * g without these two
+    rest = f - (f @ one)[:, None] * one
+    rest /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rest, rest)), 1e-12)[:, None]
+    cosine = rest @ y
+    along = (f * rest) @ g.T
+    constant = (f * one) @ g.T
+    shared = (f * y) @ g.T - cosine[:, None] * along
+    left = np.square(f) @ np.square(g).T
+    floor = _LEFT * left
+    left -= np.square(along)
+    left -= np.square(constant)
+    with np.errstate(all="ignore"):
+        gains = np.where(left > floor, np.square(shared) / left, 0.0)
+    gains[~np.isfinite(gains)] = 0.0
+    power = float(y @ y)
+    found = []
+    for i, row in enumerate(gains):
+        error = power - float(cosine[i]) ** 2
+        found += [(i, j, max(error - float(row[j]), 0.0)) for j in largest(row, n_each)]
+    return found

@@ -1,0 +1,296 @@
+"""Matching functions against a target: the linear algebra against brute force, and laws that must be found."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nesymres_sk.archive import Archive, Entry
+from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.machine import evaluate
+from nesymres_sk.expressions.parser import parse
+from nesymres_sk.search.candidate import Candidate, identity
+from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.pursuit import PursuitProposer
+from nesymres_sk.search.pursuit_links import LINKS, Link
+from nesymres_sk.search.pursuit_matching import Design
+from nesymres_sk.search.pursuit_regression import factored, solve_many
+from nesymres_sk.search.pursuit_trees import power, simple_exponent
+from nesymres_sk.search.pursuit_waves import waves
+from nesymres_sk.table import Table
+
+Array = NDArray[np.float64]
+
+
+def relative_error(rows: Array, target: Array, slope: Array) -> float:
+    """Squared residual of a weighted regression over the squared length of the target."""
+    system, weighted = (rows * slope).T, target * slope
+    rest = weighted - system @ np.linalg.lstsq(system, weighted, rcond=None)[0]
+    return float(rest @ rest / (weighted @ weighted))
+
+
+@pytest.fixture
+def problem() -> tuple[Array, Array, Array, Array]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(25, 40)), rng.normal(size=(3, 40)), rng.normal(size=40), rng.uniform(0.5, 2.0, 40)
+
+
+def test_singles_are_the_best_regressions(problem: tuple[Array, Array, Array, Array]) -> None:
+    functions, base, target, slope = problem
+    matches = Design(functions, base, target, slope).singles(25)
+    errors = [relative_error(np.vstack((base, row)), target, slope) for row in functions]
+    assert [match.rows[0] for match in matches] == np.argsort(errors).tolist()
+    np.testing.assert_allclose([match.error for match in matches], np.sort(errors), rtol=1e-9)
+
+
+def test_extensions_are_regressions(problem: tuple[Array, Array, Array, Array]) -> None:
+    functions, base, target, slope = problem
+    design = Design(functions, base, target, slope)
+    beam = design.beam(design.singles(5))
+    for _ in range(3):
+        matches, beam = design.extend(beam, 4, 6)
+        assert beam.matches == matches[:6]
+        assert [match.error for match in matches] == sorted(match.error for match in matches)
+        for match in matches:
+            rows = np.vstack((base, functions[list(match.rows)]))
+            assert match.error == pytest.approx(relative_error(rows, target, slope), rel=1e-8)
+
+
+def test_the_best_of_all_pairs_is_found(problem: tuple[Array, Array, Array, Array]) -> None:
+    functions, base, target, slope = problem
+    best = Design(functions, base, target, slope).pairs(np.arange(25), 5)[0]
+    errors = {
+        pair: relative_error(np.vstack((base, functions[list(pair)])), target, slope)
+        for pair in combinations(range(25), 2)
+    }
+    assert errors[best.rows] == min(errors.values()) == pytest.approx(best.error, rel=1e-8)
+
+
+def test_functions_that_the_base_explains_are_no_matches() -> None:
+    x = np.linspace(1.0, 2.0, 30)
+    functions = np.array([3.0 * x + 1.0, x**2])
+    design = Design(functions, np.array([np.ones(30), x, x]), np.exp(x), np.ones(30))
+    assert [match.rows for match in design.singles(2)] == [(1,)]
+    assert design.base_error > 0.0
+
+
+def test_factored_sums_are_regressions() -> None:
+    rng = np.random.default_rng(1)
+    factors, functions = rng.normal(size=(4, 30)), rng.normal(size=(9, 30))
+    target, slope = rng.normal(size=30), rng.uniform(0.5, 2.0, 30)
+    centred = (target - np.average(target, weights=slope**2)) * slope
+    scale = float((target * slope) @ (target * slope))
+    for i, j, error in factored(factors, functions, target, slope, 9):
+        rows = np.array([np.ones(30), factors[i], factors[i] * functions[j]])
+        assert error == pytest.approx(relative_error(rows, target, slope), rel=1e-8)
+    assert centred @ centred <= scale
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_waves_are_regressions_and_the_right_pair_is_found(sign: float) -> None:
+    rng = np.random.default_rng(4)
+    functions, weight = rng.uniform(-4.0, 4.0, (12, 60)), rng.uniform(0.5, 2.0, 60)
+    target = 1.5 - 2.0 * np.sin(functions[3] + sign * functions[7] + 0.4)
+    found = waves(functions, target, weight, 5)
+    best = found[0]
+    assert {best.first, best.second} == {3, 7}
+    assert best.sign == sign
+    assert best.error < 1e-13
+    for wave in found:
+        angle = functions[wave.first] + wave.sign * functions[wave.second]
+        rows = np.array([np.ones(60), np.sin(angle), np.cos(angle)])
+        assert wave.error == pytest.approx(relative_error(rows, target, weight), rel=1e-7, abs=1e-13)
+        values = wave.offset + wave.sine * rows[1] + wave.cosine * rows[2]
+        residual = (values - target) * weight
+        assert residual @ residual / np.sum((target * weight) ** 2) == pytest.approx(wave.error, rel=1e-6, abs=1e-13)
+
+
+def test_tangents_make_the_error_of_a_constant_one_of_second_order() -> None:
+    x = np.linspace(0.1, 3.0, 50)
+    target = 2.0 * np.exp(-0.7 * x) + 1.0
+    exponents = np.array([-0.75, -0.2])
+    functions = np.vstack((np.exp(exponents[:, None] * x), x**2))
+    arguments = (functions, np.ones((1, 50)), target, np.ones(50), None)
+    plain = Design(*arguments).singles(1)[0]
+    moved = Design(*arguments, np.array([0, 1]), x * functions[:2]).singles(1)[0]
+    assert plain.rows == moved.rows == (0,)
+    rows = np.vstack((np.ones(50), functions[0], x * functions[0]))
+    assert moved.error == pytest.approx(relative_error(rows, target, np.ones(50)), rel=1e-3)
+    assert moved.error < 1e-2 * plain.error
+
+
+def test_many_small_systems_are_solved_as_one_by_one() -> None:
+    rng = np.random.default_rng(2)
+    systems, target = rng.normal(size=(6, 3, 20)), rng.normal(size=20)
+    coefficients, importance, errors = solve_many(systems, target)
+    for system, found, weights, error in zip(systems, coefficients, importance, errors, strict=True):
+        np.testing.assert_allclose(found, np.linalg.lstsq(system.T, target, rcond=None)[0], rtol=1e-9)
+        assert error == pytest.approx(relative_error(system, target, np.ones(20)))
+        for k in range(3):
+            without = relative_error(np.delete(system, k, axis=0), target, np.ones(20))
+            assert weights[k] == pytest.approx(without - error, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-3.0, -0.5, 0.5, 1.0, 1.5, 2.0, 4.0, 6.0, 1.0 / 3.0, 0.77])
+def test_powers(exponent: float) -> None:
+    x = np.linspace(0.5, 2.0, 7)
+    tree = power((v.variable(0),), exponent)
+    np.testing.assert_allclose(evaluate(Expression.from_tree(tree), x[:, None]), x**exponent, rtol=1e-13)
+
+
+def test_simple_exponents() -> None:
+    assert simple_exponent(1.98, 0.05) == 2.0
+    assert simple_exponent(-0.49, 0.05) == -0.5
+    assert simple_exponent(0.66, 0.05) == pytest.approx(2.0 / 3.0)
+    assert simple_exponent(0.25, 0.05) is None
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: str(link.operator))
+def test_links_are_undone_and_their_slope_is_that_of_the_way_back(link: Link) -> None:
+    y = np.linspace(0.2, 0.9, 11)
+    transformed = link.forward(y)
+    step = 1e-6
+    tree = Expression.from_tree(link.undone((v.variable(0),)))
+    np.testing.assert_allclose(evaluate(tree, transformed[:, None]), y, rtol=1e-12)
+    difference = evaluate(tree, transformed[:, None] + step) - evaluate(tree, transformed[:, None] - step)
+    np.testing.assert_allclose(np.abs(link.slope(y)), np.abs(difference) / (2.0 * step), rtol=1e-4)
+
+
+def make(
+    X: Array, y: Array, *, operators: list[str] | None = None, max_length: int = 40, weight: Array | None = None
+) -> tuple[PursuitProposer, Table]:
+    table = Table.prepare(X, y, weight)
+    grammar = Grammar(max_length, X.shape[1], operators)
+    return PursuitProposer(table, Archive(table.floor), grammar, np.random.default_rng(0)), table
+
+
+def fitted(candidate: Candidate) -> Expression:
+    """The candidate with its start in the places of free constants."""
+    assert candidate.initial is not None
+    return candidate.skeleton.with_constants(candidate.initial)
+
+
+def best_error(candidates: list[Candidate], table: Table) -> float:
+    """Smallest relative error of the starts."""
+    return min(table.error(fitted(candidate)) for candidate in candidates)
+
+
+LAWS = [
+    ("x1**4 - x1**3 + x2**2/2 - x2", -1.0, 1.0),
+    ("sin(x1**2)*cos(x1) - 1", -1.0, 1.0),
+    ("log(x1 + 1) + log(x1**2 + 1)", 0.1, 2.0),
+    ("x1*x2/(4*pi*x3*x4**2)", 1.0, 5.0),
+    ("x2*sqrt(1 - x1**2/x3**2)", 1.0, 1.9),
+    ("x1/(x2 + x3) + x4", 1.0, 5.0),
+    ("x1**2*x2*x3**3*x4/(x5*x6**2*sqrt(x7))*x8*x9**2/x10", 1.0, 3.0),
+    ("(x1 + x2*x3)/(1 + x2*x1)", 1.0, 5.0),
+    ("sqrt(2.5*x1**2 + 0.7*x2**2 + 1.9*x3**2)", -2.0, 3.0),
+    ("-3.7*x1*x2*exp(-x2**2/2)", -2.0, 2.0),
+    ("1/(1.3 + 2.4*x1**3 - 0.8*x2)", 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(("law", "low", "high"), LAWS)
+def test_laws_are_found_in_the_first_calls(law: str, low: float, high: float) -> None:
+    truth = parse(law)
+    X = np.random.default_rng(3).uniform(low, high, (150, max(truth.variables) + 1))
+    if law.startswith("x2*sqrt"):
+        X[:, 2] += 1.0
+    proposer, table = make(X, evaluate(truth, X))
+    found: list[Candidate] = []
+    for _ in range(4):
+        found += proposer.propose(60, Deadline())
+        if best_error(found, table) < 1e-24:
+            return
+    pytest.fail(f"best error {best_error(found, table)}")
+
+
+def test_the_target_needs_no_particular_unit() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.uniform(1.0, 3.0, (100, 2)) * [1e-9, 1e8]
+    proposer, table = make(X, 1e40 * X[:, 0] ** 2 / X[:, 1])
+    assert best_error(proposer.propose(60, Deadline()), table) < 1e-24
+
+
+def test_nothing_comes_twice_and_calls_do_not_run_dry() -> None:
+    rng = np.random.default_rng(6)
+    X = rng.uniform(1.0, 3.0, (80, 2))
+    proposer, _ = make(X, rng.normal(size=80))
+    seen = set()
+    for _ in range(4):
+        candidates = proposer.propose(30, Deadline())
+        assert 0 < len(candidates) <= 30
+        keys = [identity(candidate.skeleton.skeleton()) for candidate in candidates]
+        assert len(set(keys)) == len(keys)
+        assert not seen & set(keys)
+        seen |= set(keys)
+
+
+@pytest.mark.parametrize("operators", [["add", "mul"], ["add", "sub", "mul", "div", "sin"], ["exp", "sub"]])
+def test_the_grammar_is_kept(operators: list[str]) -> None:
+    X = np.random.default_rng(7).uniform(0.5, 2.0, (60, 3))
+    proposer, _ = make(X, np.exp(X[:, 0]) + X[:, 1] * X[:, 2], operators=operators, max_length=16)
+    found = proposer.propose(15, Deadline())
+    assert found
+    assert all(Grammar(16, 3, operators).allows(candidate.skeleton) for candidate in found)
+
+
+@pytest.mark.parametrize("n", [5, 8, 20])
+def test_few_rows_never_get_as_many_constants(n: int) -> None:
+    rng = np.random.default_rng(8)
+    X = rng.uniform(1.0, 2.0, (n, 4))
+    proposer, _ = make(X, rng.normal(size=n))
+    for candidate in proposer.propose(60, Deadline()):
+        assert candidate.initial is not None
+        assert len(candidate.initial) + 1 < n
+
+
+def test_odd_columns_do_no_harm() -> None:
+    rng = np.random.default_rng(9)
+    X = np.column_stack((np.full(50, 3.0), rng.integers(0, 4, 50).astype(float), rng.normal(size=50) * 1e150, X3(rng)))
+    proposer, table = make(X, 2.0 * X[:, 1] ** 2 - X[:, 3])
+    assert best_error(proposer.propose(60, Deadline()), table) < 1e-24
+
+
+def X3(rng: np.random.Generator) -> Array:
+    """A column with both signs and a zero."""
+    column = rng.normal(size=50)
+    column[0] = 0.0
+    return column
+
+
+def test_weights_count() -> None:
+    rng = np.random.default_rng(10)
+    X = rng.uniform(1.0, 2.0, (100, 1))
+    y = np.where(np.arange(100) < 90, X[:, 0] ** 3, 50.0)
+    weight = np.where(np.arange(100) < 90, 1.0, 1e-9)
+    proposer, _ = make(X, y, weight=weight)
+    cube = Expression.from_names("cube x1")
+    values = evaluate(cube, X)[:90]
+    found = [fitted(candidate) for candidate in proposer.propose(60, Deadline())]
+    errors = [np.abs(evaluate(expression, X)[:90] - values).max() for expression in found]
+    assert min(errors) < 1e-3
+
+
+def test_no_time_no_candidates() -> None:
+    X = np.random.default_rng(11).uniform(1.0, 2.0, (50, 2))
+    proposer, _ = make(X, X[:, 0])
+    assert proposer.propose(50, Deadline(0.0)) == []
+
+
+def test_equations_of_the_archive_and_seeds_are_built_upon() -> None:
+    rng = np.random.default_rng(12)
+    X = rng.uniform(0.5, 3.0, (120, 2))
+    known = parse("sin(2.345*x1 + 0.4567*x2**3)")
+    y = 3.0 * evaluate(known, X) + np.log(X[:, 1])
+    table = Table.prepare(X, y)
+    archive = Archive(table.floor)
+    grammar = Grammar(40, 2)
+    seeded = PursuitProposer(table, archive, grammar, np.random.default_rng(0), seeds=lambda: [parse("exp(1.5*x1)")])
+    archive.add(Entry(known, table.error(known)))
+    assert best_error(seeded.propose(200, Deadline()), table) < 1e-24

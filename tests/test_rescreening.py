@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from nesymres_sk import NeuralSymbolicRegressor
+from nesymres_sk.archive import Entry
+from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.knowledge import Knowledge
+from nesymres_sk.rescreening import Rescreening
+
+
+def stages_of(X, y, max_time=None, **parameters):
+    names = [f"x{i + 1}" for i in range(X.shape[1])]
+    knowledge = Knowledge.of(NeuralSymbolicRegressor(**parameters), names)
+    return Rescreening(X, y, None, knowledge, Deadline(max_time), np.random.default_rng(0))
+
+
+def keep(stage, names, constants=()):
+    expression = Expression.from_names(names, constants)
+    stage.archive.add(Entry(expression, stage.table.error(expression)))
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).uniform(-1, 1, (400, 50))
+
+
+def test_narrow_tables_have_one_stage(X):
+    stages = stages_of(X[:, :10], X[:, 0])
+    assert stages.stage.columns.tolist() == list(range(10))
+    keep(stages.stage, "C", [0.0])
+    assert not stages.should_change()
+    assert not stages.advance()
+    assert stages_of(X[:, :12], X[:, 0], excluded_variables=[0, 3]).stage.columns.tolist() == [1, 2, *range(4, 12)]
+
+
+def test_a_column_that_only_the_residual_shows(X):
+    stages = stages_of(X, 30 * X[:, 3] + X[:, 0] * X[:, 1])
+    first = stages.stage
+    assert 3 in first.columns
+    assert not {0, 1} <= set(first.columns.tolist())
+    place = first.columns.tolist().index(3) + 1
+    keep(first, "C", [0.0])
+    keep(first, f"mul C x{place}", [30.0])
+    assert stages.advance()
+    second = stages.stage
+    assert {0, 1, 3} <= set(second.columns.tolist())
+    assert {entry.expression.complexity for entry in second.archive} == {1, 3}
+    carried = second.archive.front()[-1].expression
+    assert [second.columns[i] for i in carried.variables] == [3]
+    assert second.archive.front()[-1].error == pytest.approx(first.archive.front()[-1].error, rel=1e-12)
+
+
+def test_a_missing_factor(X):
+    y = X[:, 0] * X[:, 1] * X[:, 2] / (X[:, 3] + 1.5)
+    stages = stages_of(X, y, excluded_variables=[3])
+    assert set(stages.stage.columns.tolist()) >= {0, 1, 2}
+    stages = stages_of(X, y)
+    places = {column: place + 1 for place, column in enumerate(stages.stage.columns.tolist())}
+    keep(stages.stage, f"mul mul x{places[0]} x{places[1]} x{places[2]}")
+    while stages.advance():
+        pass
+    assert set(stages.stage.columns.tolist()) >= {0, 1, 2, 3}
+
+
+def test_nothing_changes_where_nothing_is_left(X):
+    y = X[:, 4] ** 2
+    for noise in (0.0, 0.3):
+        stages = stages_of(X, y + noise * np.random.default_rng(1).standard_normal(400))
+        place = stages.stage.columns.tolist().index(4) + 1
+        keep(stages.stage, f"square x{place}")
+        before = stages.stage
+        assert not stages.advance()
+        assert stages.stage is before
+
+
+def test_stages_never_repeat(X):
+    y = np.random.default_rng(1).standard_normal(400)
+    stages = stages_of(X, y)
+    seen = [tuple(stages.stage.columns.tolist())]
+    keep(stages.stage, "C", [0.0])
+    while stages.advance():
+        seen.append(tuple(stages.stage.columns.tolist()))
+    assert len(set(seen)) == len(seen) <= 4
+
+
+def test_required_columns_and_those_of_guesses_stay(X):
+    y = 30 * X[:, 3] + X[:, 0] * X[:, 1]
+    stages = stages_of(X, y, required_variables=[44], guesses=["x45 * sin(x32)"])
+    assert {31, 44} <= set(stages.stage.columns.tolist())
+    places = {column: place + 1 for place, column in enumerate(stages.stage.columns.tolist())}
+    keep(stages.stage, f"add mul C x{places[3]} mul C x{places[44]}", [30.0, 1e-9])
+    assert stages.advance()
+    assert {0, 1, 3, 44} <= set(stages.stage.columns.tolist())
+    required = stages.stage.archive.constraints.required
+    assert [stages.stage.columns[column] for column in required] == [44]
+
+
+def test_excluded_columns_are_never_seen(X):
+    stages = stages_of(X, X[:, 3] + 0.5 * X[:, 7], excluded_variables=[3])
+    assert 3 not in stages.stage.columns
+    assert 7 in stages.stage.columns
+
+
+def test_when_to_look(X, monkeypatch):
+    stages = stages_of(X, 30 * X[:, 3] + X[:, 0] * X[:, 1], max_time=100.0)
+    place = stages.stage.columns.tolist().index(3) + 1
+    keep(stages.stage, f"mul C x{place}", [30.0])
+    assert not stages.should_change()
+    now = 12.0
+    monkeypatch.setattr(Deadline, "elapsed", property(lambda self: now))
+    assert stages.should_change()
+    assert stages.advance()
+    assert {0, 1, 3} <= set(stages.stage.columns.tolist())
+    assert not stages.should_change()
+
+
+def test_resembling_columns_do_not_hide_others_for_long():
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal(600)
+    X = np.column_stack([hidden + 0.3 * rng.standard_normal(600) for _ in range(20)] + [rng.standard_normal(600)] * 2)
+    y = X[:, 3] + 0.4 * X[:, 20]
+    model = NeuralSymbolicRegressor(beam_size=2, random_state=0).fit(X, y)
+    assert model.score(X, y) > 1 - 1e-12
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_irrelevant_columns_do_not_appear(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-2, 2, (300, 50))
+    for law, names in ((X[:, 0] * X[:, 1], {0, 1}), (12 * X[:, 3] + X[:, 0] * X[:, 1], {0, 1, 3})):
+        for noise in (0.0, 0.05):
+            y = law + noise * law.std() * rng.standard_normal(300)
+            model = NeuralSymbolicRegressor(random_state=seed).fit(X, y)
+            used = {int(model.columns_[i]) for i in model.expressions_[model.best_index_].variables}
+            assert used == names, model.equation_
+            assert model.score(X, law) > 0.99

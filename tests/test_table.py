@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from nesymres_sk.expressions.parser import parse
+from nesymres_sk.table import Table
+
+LONG = 150_000  # more rows than one call of the machine takes
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 2.0, (40, 2))
+    return X, 3.0 * X[:, 0] * X[:, 1] + rng.standard_normal(40)
+
+
+def test_a_weight_of_two_is_a_repeated_row(data):
+    X, y = data
+    counts = np.random.default_rng(1).integers(0, 4, len(y))
+    weighted = Table.prepare(X, y, counts.astype(float))
+    repeated = Table.prepare(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+    np.testing.assert_array_equal(weighted.X, repeated.X)
+    np.testing.assert_array_equal(weighted.weight, repeated.weight)
+    assert weighted.n_effective == repeated.n_effective == counts.sum()
+    assert weighted.floor == repeated.floor
+    equation = parse("2.9 * x1 * x2")
+    assert weighted.error(equation) == repeated.error(equation)
+    kept = np.repeat(y, counts) / weighted.y_scale
+    assert weighted.variance == pytest.approx(np.var(kept))
+
+
+def test_the_order_of_rows_plays_no_part(data):
+    X, y = data
+    order = np.random.default_rng(2).permutation(len(y))
+    one, other = Table.prepare(X, y), Table.prepare(X[order], y[order])
+    np.testing.assert_array_equal(one.X, other.X)
+    np.testing.assert_array_equal(one.y, other.y)
+
+
+def test_error_is_relative_to_the_scale_of_the_target(data):
+    X, y = data
+    table = Table.prepare(X, y)
+    expected = np.mean(np.square(2.9 * X[:, 0] * X[:, 1] - y)) / table.y_scale**2
+    assert table.error(parse("2.9 * x1 * x2")) == pytest.approx(expected, rel=1e-13)
+
+
+def test_long_tables_are_evaluated_in_parts_and_only_up_to_the_limit():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 2.0, (LONG, 1))
+    y = np.square(X[:, 0])
+    table = Table.prepare(X, y)
+    expected = np.mean(np.square(X[:, 0] - y)) / table.y_scale**2
+    line = parse("x1")
+    assert table.error(line) == pytest.approx(expected, rel=1e-12)
+    assert table.error(line, limit=1.01 * expected) == table.error(line)
+    assert table.error(line, limit=0.99 * expected) == np.inf
+    assert table.error(parse("x1 ** 2")) <= table.floor
+
+
+def test_undefined_rows_make_an_infinite_error_wherever_they_are():
+    X = np.ones((LONG, 1))
+    X[-1] = -1.0
+    table = Table.prepare(X, X[:, 0])
+    assert table.error(parse("log(x1)")) == np.inf
+
+
+def test_subsets_keep_the_scales(data):
+    table = Table.prepare(*data)
+    part = table.subset(10, np.random.default_rng(0))
+    assert part.n_rows == 10
+    assert part.n_effective == 10
+    assert part.y_scale == table.y_scale
+    np.testing.assert_array_equal(part.x_scales, table.x_scales)
+    assert table.subset(100, np.random.default_rng(0)) is table
+
+
+def test_fractional_weights_count_as_their_effective_number():
+    X = np.arange(4.0)[:, None]
+    table = Table.prepare(X, X[:, 0], np.array([0.5, 0.5, 0.5, 0.0]))
+    assert table.n_rows == 3
+    assert table.n_effective == pytest.approx(3.0)
+
+
+def test_single_precision_is_seen_and_taken_for_rounding(data):
+    X = data[0]
+    y = 2.345 * X[:, 0] * X[:, 1]
+    double, single = Table.prepare(X, y), Table.prepare(X, y.astype(np.float32).astype(np.float64))
+    law = parse("2.345 * x1 * x2")
+    assert single.error(law) > double.floor
+    assert single.error(law) <= single.floor
+    assert single.error(parse("2.34501 * x1 * x2")) > single.floor
