@@ -37,6 +37,9 @@ _NATURAL_RANGE = (1e-30, 1e30)
 _N_PROMISING, _SHARE_PROMISING = 12, 0.02
 #: How many times more starts they get.
 _MORE_STARTS = 4
+#: Part of the time for simple constants while the search goes on, and the error, in multiples of rounding, below which
+#: an equation is tried at once: it may be the law.
+_SNAPPING, _NEARLY_EXACT = 0.1, 1e6
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class Judge:
         self._sample = _target(table.subset(_SAMPLE_ROWS, rng))
         scales = np.append(table.x_scales, table.y_scale)
         self._natural = bool(np.all((scales > _NATURAL_RANGE[0]) & (scales < _NATURAL_RANGE[1])))
+        self._snapping = 0.0
         self._losses: dict[int, float] = {}  # by hash: a long search sees millions
 
     @property
@@ -133,7 +137,7 @@ class Judge:
         if self.table.n_rows <= _SAMPLE_ROWS:  # of a long table most are overtaken before that is worth its time
             self.snap_front()
 
-    def try_out(self, candidates: Sequence[Candidate], closed: bool) -> list[float]:
+    def try_out(self, candidates: Sequence[Candidate], closed: bool, n_restarts: int | None = None) -> list[float]:
         """Fit candidates and archive the good ones.
 
         Parameters
@@ -141,6 +145,8 @@ class Judge:
         candidates : sequence of Candidate
         closed : bool
             Whether their proposer gives closures by itself, so that nothing has to be added to its skeletons.
+        n_restarts : int, optional
+            Starts of each, if not those of the options.
 
         Returns
         -------
@@ -148,15 +154,16 @@ class Judge:
             Relative error of each on the compared rows, infinite where undefined or not reached in time.
         """
         keys, forms = self._forms(candidates, closed)
-        self._fit(forms, self.options.n_restarts)
+        n_restarts = n_restarts or self.options.n_restarts
+        self._fit(forms, n_restarts)
         promising = self._promising(forms)
-        self._fit(promising, _MORE_STARTS * self.options.n_restarts)
+        self._fit(promising, _MORE_STARTS * n_restarts)
         for form in promising:
             # Without time to polish, the fit to the compared rows is a valid answer if it is defined on all.
             self._keep(self._in_users_units(form), form.log_prob, polish=not self.end.passed)
             if self.end.passed:
                 break
-        self.snap_front()
+        self.snap_front(_SNAPPING)
         for form in forms:
             self._losses[form.key] = form.loss
         return [min((self._losses[key] for key in some), default=np.inf) for some in keys]
@@ -240,18 +247,31 @@ class Judge:
         error = self.table.error(equation, self.archive.limit(equation.complexity))
         self.archive.add(Entry(equation, error, log_prob))
 
-    def snap_front(self) -> None:
-        """Fit the equations of the front to all rows, with simple constants; also those that come forward by it."""
+    def snap_front(self, share: float = 1.0) -> None:
+        """Fit the equations of the front to all rows, with simple constants; also those that come forward by it.
+
+        Parameters
+        ----------
+        share : float
+            Part of the time since the start that this may take, the most accurate equations first. What is nearly
+            exact is done in any case.
+        """
+        started = self.deadline.elapsed
         while not self.end.passed:
-            entry = next((entry for entry in self.archive.front() if not entry.snapped), None)
-            if entry is None:
-                return
+            waiting = [entry for entry in self.archive.front() if not entry.snapped]
+            if not waiting:
+                break
+            entry = min(waiting, key=lambda entry: entry.error)
+            now = self.deadline.elapsed
+            if self._snapping + now - started > share * now and entry.error > _NEARLY_EXACT * self.table.floor:
+                break
             snapped = self._fit_rest(snap(entry.expression, self._sample, self.end))
             error = self.table.error(snapped)
             if not self._is_as_good(error, entry.error):
                 snapped = self._fit_rest(entry.expression)
                 error = self.table.error(snapped)
             self.archive.swap(entry, replace(entry, expression=snapped, error=error, snapped=True))
+        self._snapping += self.deadline.elapsed - started
 
     def _fit_rest(self, equation: Expression) -> Expression:
         """Fit the constants that are no simple numbers to all rows, if there are more than in the sample."""

@@ -45,6 +45,8 @@ class Source:
         Where the growth ends.
     closed : bool
         Whether the proposer gives closures by itself, so that nothing has to be added to its skeletons.
+    n_restarts : int or None
+        Starts of the fit of each skeleton, if not those of the options: proposals that come with a start need few.
     rounds : int or None
         Most rounds; ``None`` goes on until the deadline, an exact equation, or the end of the proposals.
     """
@@ -55,6 +57,7 @@ class Source:
     growth: float = 2.0
     largest_batch: int = 512
     closed: bool = False
+    n_restarts: int | None = None
     rounds: int | None = None
 
 
@@ -126,7 +129,7 @@ def solve(
         candidates = turn.proposer.propose(int(turn.batch_size), searching)
         turn.rounds += 1
         if candidates:
-            turn.proposer.learn(candidates, judge.try_out(candidates, turn.source.closed))
+            turn.proposer.learn(candidates, judge.try_out(candidates, turn.source.closed, turn.source.n_restarts))
         if not candidates or turn.rounds == turn.source.rounds:
             turns.remove(turn)
         turn.spent += searching.elapsed - started

@@ -25,7 +25,7 @@ MAX_LENGTH = 40
 #: Parts of the time that the sources get, which their number need not add up to.
 _NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.3, 0.5, 0.1, 0.2, 0.4
 #: Skeletons that a source is asked for at a time.
-_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 300, 150
+_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 300, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 
@@ -155,7 +155,7 @@ class Sources:
             rng = np.random.default_rng(self._local_seed)
             return LocalSearch(self.table, self.archive, self._grammar(), rng)
 
-        return Source(start, _LOCAL_BATCH, _LOCAL, growth=1.0, closed=True, rounds=self._rounds)
+        return Source(start, _LOCAL_BATCH, _LOCAL, growth=1.0, closed=True, n_restarts=1, rounds=self._rounds)
 
     @property
     def _rounds(self) -> int | None:
