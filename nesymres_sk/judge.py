@@ -30,9 +30,6 @@ _SCREEN_ROWS = 256
 _SAMPLE_ROWS = 10_000
 #: Largest increase of n * log(error) on all rows by simple constants, several of which may have been set.
 _MAX_LOSS_OF_FIT = 15.0
-#: Magnitudes of columns and target for which powers stay far from the limits of float64, so that candidates may be
-#: fitted in the user's own units.
-_NATURAL_RANGE = (1e-30, 1e30)
 #: Candidates of a round that get more starts: at least so many, and this share.
 _N_PROMISING, _SHARE_PROMISING = 12, 0.02
 #: How many times more starts they get.
@@ -117,8 +114,6 @@ class Judge:
         self._screen = table.subset(_SCREEN_ROWS, rng)
         self._target = _target(table)
         self._sample = _target(table.subset(_SAMPLE_ROWS, rng))
-        scales = np.append(table.x_scales, table.y_scale)
-        self._natural = bool(np.all((scales > _NATURAL_RANGE[0]) & (scales < _NATURAL_RANGE[1])))
         self._snapping = 0.0
         self._losses: dict[int, float] = {}  # by hash: a long search sees millions
 
@@ -176,7 +171,7 @@ class Judge:
             possible = []
             raw = identity(candidate.skeleton)
             same = False
-            if not closed or not self._natural:
+            if not closed or not self.table.natural:
                 try:
                     closure = close(candidate.skeleton)
                 except ValueError:
@@ -185,7 +180,7 @@ class Judge:
                 key = identity(closure)
                 same = key == raw
                 possible.append(_Form(hash((key, True)), closure, True, candidate.log_prob))
-            if self._natural and not same:
+            if self.table.natural and not same:
                 form = _Form(hash((raw, False)), candidate.skeleton, False, candidate.log_prob, candidate.initial)
                 possible.append(form)
             # what the archive would refuse is not worth a fit

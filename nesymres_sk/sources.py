@@ -25,7 +25,7 @@ MAX_LENGTH = 40
 #: Parts of the time that the sources get, which their number need not add up to.
 _NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.3, 0.5, 0.1, 0.2, 0.4
 #: Skeletons that a source is asked for at a time.
-_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 300, 250
+_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 
@@ -76,8 +76,12 @@ class Sources:
         self._network_seed, self._equate_seed, self._prior_seed, self._pursuit_seed, self._local_seed = seeds
 
     def all(self) -> list[Source]:
-        """Every source of this search, in the order of their first turns."""
-        return [*self.of_network(), *self.of_prior()]
+        """Every source of this search, in the order of their first turns.
+
+        The first is quick and needs no network, whose loading takes longer than many a law.
+        """
+        first, *others = self.of_prior()
+        return [first, *self.of_network(), *others]
 
     def of_network(self) -> list[Source]:
         """Sources that need the network."""
@@ -85,6 +89,8 @@ class Sources:
 
     def of_prior(self) -> list[Source]:
         """Sources that do without the network."""
+        if not self.table.natural:  # the others work in the user's own units
+            return [self.prior()]
         if not self.options.anytime:
             return [self.pursuit()]
         return [self.pursuit(), self.prior(), self.local_search()]
@@ -93,8 +99,8 @@ class Sources:
         """The network's proposals."""
 
         def start() -> Proposer:
-            from nesymres_sk.search.network_proposer import NetworkProposer
-            from nesymres_sk.search.planning import PlanningProposer
+            from nesymres_sk.search.network.planning import PlanningProposer
+            from nesymres_sk.search.network.proposer import NetworkProposer
 
             network, grammar = self._network()
             seed, decoding = self._network_seed, self.options.decoding
@@ -139,7 +145,7 @@ class Sources:
         """Sparse combinations of short functions that reproduce the target."""
 
         def start() -> Proposer:
-            from nesymres_sk.search.pursuit import PursuitProposer
+            from nesymres_sk.search.pursuit.proposer import PursuitProposer
 
             rng = np.random.default_rng(self._pursuit_seed)
             return PursuitProposer(self.table, self.archive, self._grammar(), rng)
@@ -150,7 +156,7 @@ class Sources:
         """Neighbours of the best equations so far."""
 
         def start() -> Proposer:
-            from nesymres_sk.search.local_search import LocalSearch
+            from nesymres_sk.search.local.proposer import LocalSearch
 
             rng = np.random.default_rng(self._local_seed)
             return LocalSearch(self.table, self.archive, self._grammar(), rng)

@@ -17,6 +17,9 @@ from nesymres_sk.scaling import column_scales, generic, scale_of
 _MERGE_LIMIT = 100_000
 #: Rows per call of the machine: bounds the memory of an evaluation, whatever the size of the table.
 _CHUNK = 65_536
+#: Magnitudes of columns and target for which powers stay far from the limits of float64, so that candidates may be
+#: fitted in the user's own units.
+_NATURAL_RANGE = (1e-30, 1e30)
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
 EXACT = 1e-24
 #: Relative precision of a target in double precision, and in single precision, to which it may have been rounded.
@@ -86,6 +89,12 @@ class Table:
     def n_rows(self) -> int:
         """Number of distinct rows."""
         return len(self.y)
+
+    @cached_property
+    def natural(self) -> bool:
+        """Whether all magnitudes are such that equations can be fitted in the user's own units."""
+        scales = np.append(self.x_scales, self.y_scale)
+        return bool(np.all((scales > _NATURAL_RANGE[0]) & (scales < _NATURAL_RANGE[1])))
 
     @property
     def scaled_X(self) -> NDArray[np.float64]:

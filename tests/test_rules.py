@@ -47,7 +47,7 @@ class Only(NeuralSymbolicRegressor):
         return [getattr(sources, self.source)()]
 
 
-SOURCES = ["network", "prior"]
+SOURCES = ["network", "prior", "pursuit", "local_search"]
 
 
 def names_in(model):

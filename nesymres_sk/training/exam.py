@@ -17,10 +17,10 @@ from nesymres_sk.model.network import Network
 from nesymres_sk.prior.problems import sample_problems
 from nesymres_sk.prior.recipes import PriorConfig
 from nesymres_sk.scaling import column_scales, scale_of
-from nesymres_sk.search.beam import beam_search
 from nesymres_sk.search.candidate import Candidate
-from nesymres_sk.search.decoding import encode_problem
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.network.beam import beam_search
+from nesymres_sk.search.network.decoding import encode_problem
 
 #: Decades of the random units, to both sides.
 _DECADES = 3.0

@@ -17,8 +17,8 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, subtree_end
 from nesymres_sk.expressions.machine import compile_programs, evaluate_many
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.pursuit_core import core_terms
-from nesymres_sk.search.pursuit_terms import draw_terms
+from nesymres_sk.search.library.inner_constants import draw_terms
+from nesymres_sk.search.library.short_functions import core_terms
 from nesymres_sk.search.random_skeletons import RandomSkeletons
 
 #: Longest entries; what is longer is found as a combination of entries.

@@ -5,7 +5,7 @@ import pytest
 
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
-from nesymres_sk.search.frames import HOLE, Frame, frames_of, transforms
+from nesymres_sk.search.network.frames import HOLE, Frame, frames_of, transforms
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, size=(30, 3))
 EQUATIONS = [

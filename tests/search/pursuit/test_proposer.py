@@ -16,12 +16,12 @@ from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
 from nesymres_sk.search.candidate import Candidate, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.pursuit import PursuitProposer
-from nesymres_sk.search.pursuit_links import LINKS, Link
-from nesymres_sk.search.pursuit_matching import Design
-from nesymres_sk.search.pursuit_regression import factored, solve_many
-from nesymres_sk.search.pursuit_trees import power, simple_exponent
-from nesymres_sk.search.pursuit_waves import waves
+from nesymres_sk.search.pursuit.links import LINKS, Link
+from nesymres_sk.search.pursuit.matching import Design
+from nesymres_sk.search.pursuit.proposer import PursuitProposer
+from nesymres_sk.search.pursuit.regression import factored, solve_many
+from nesymres_sk.search.pursuit.trees import power, simple_exponent
+from nesymres_sk.search.pursuit.waves import waves
 from nesymres_sk.table import Table
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from nesymres_sk.model.config import PRESETS
 from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.network_proposer import NetworkProposer
+from nesymres_sk.search.network.proposer import NetworkProposer
 from nesymres_sk.table import Table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nesymres_sk.search.pursuit_matching import largest
+from nesymres_sk.search.pursuit.matching import largest
 
 Array = NDArray[np.float64]
 

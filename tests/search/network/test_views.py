@@ -8,9 +8,9 @@ from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.candidate import Candidate
 from nesymres_sk.search.constraints import Constraints
-from nesymres_sk.search.frames import frames_of
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.views import WHOLE, Views
+from nesymres_sk.search.network.frames import frames_of
+from nesymres_sk.search.network.views import WHOLE, Views
 from nesymres_sk.table import Table
 
 

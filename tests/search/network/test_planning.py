@@ -13,9 +13,9 @@ from nesymres_sk.model.config import PRESETS
 from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.constraints import Constraints
-from nesymres_sk.search.decoding import Frontier, complete
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.planning import PlanningProposer
+from nesymres_sk.search.network.decoding import Frontier, complete
+from nesymres_sk.search.network.planning import PlanningProposer
 from nesymres_sk.table import Table
 
 

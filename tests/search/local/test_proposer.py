@@ -14,7 +14,7 @@ from nesymres_sk.expressions.parser import parse
 from nesymres_sk.judge import FitOptions, Judge
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.local_search import LocalSearch
+from nesymres_sk.search.local.proposer import LocalSearch
 from nesymres_sk.table import Table
 
 

@@ -5,7 +5,15 @@ from strategies import expressions
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, subtree_end
-from nesymres_sk.search.prefix import arity, is_integer, is_variable, parents, subtree_ends, to_expression, to_prefix
+from nesymres_sk.search.local.prefix import (
+    arity,
+    is_integer,
+    is_variable,
+    parents,
+    subtree_ends,
+    to_expression,
+    to_prefix,
+)
 
 
 @given(expressions(free=False))

@@ -20,11 +20,11 @@ from torch.nn import functional
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.search.beam import complete_best
 from nesymres_sk.search.candidate import Candidate, CandidatePool
-from nesymres_sk.search.decoding import Frontier
-from nesymres_sk.search.drawn import Drawn
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.network.beam import complete_best
+from nesymres_sk.search.network.decoding import Frontier
+from nesymres_sk.search.network.drawn import Drawn
 
 if TYPE_CHECKING:
     from nesymres_sk.model.network import Network
@@ -53,7 +53,7 @@ def sample(
     grammar : Grammar
         Rules for the expressions; what they forbid has probability zero.
     deadline : Deadline
-        Looked at between steps, as in :func:`nesymres_sk.search.beam.beam_search`.
+        Looked at between steps, as in :func:`nesymres_sk.search.network.beam.beam_search`.
     generator : torch.Generator
         Source of randomness, on the CPU whatever the network's device.
     drawn : Drawn, optional

@@ -7,8 +7,8 @@ import pytest
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.mutations import Mutator
-from nesymres_sk.search.prefix import Prefix, to_expression, to_prefix
+from nesymres_sk.search.local.mutations import Mutator
+from nesymres_sk.search.local.prefix import Prefix, to_expression, to_prefix
 
 PARENT = "sub mul C exp div x1 x2 add x2 3"
 MATE = "sin mul x1 x3"

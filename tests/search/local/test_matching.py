@@ -6,8 +6,8 @@ import pytest
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import compile_programs, evaluate, evaluate_many
 from nesymres_sk.expressions.parser import parse
-from nesymres_sk.search.matching import Matcher
-from nesymres_sk.search.prefix import to_expression, to_prefix
+from nesymres_sk.search.local.matching import Matcher
+from nesymres_sk.search.local.prefix import to_expression, to_prefix
 from nesymres_sk.table import Table
 
 TERMS = ["x1", "x2", "x1**2", "sin(x2)", "exp(x1)", "x1*x2", "log(x2)", "cos(x1)", "sqrt(x2)", "1/x1"]

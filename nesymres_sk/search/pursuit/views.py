@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, Node
-from nesymres_sk.search.library import Library
-from nesymres_sk.search.pursuit_links import Link
-from nesymres_sk.search.pursuit_trees import (
+from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.pursuit.links import Link
+from nesymres_sk.search.pursuit.trees import (
     ONE,
     constant,
     exponential,

@@ -2,7 +2,7 @@
 
 A random subtree in a random place hardly ever helps, and a fit is needed to see that it does not. Here the values that
 a place *should* have are computed from the data (:mod:`nesymres_sk.search.inverses`), and those of every term of a
-:mod:`library <nesymres_sk.search.library>` are compared with them at once: one product of matrices in place of
+:mod:`library <nesymres_sk.search.library.library>` are compared with them at once: one product of matrices in place of
 thousands of fits. The comparison is a weighted linear regression. Its weights are the derivatives of the equation with
 respect to the place, so that errors count as they do in the end; the term may be scaled and shifted; and what the other
 constants of the equation could do about the error, to first order, is projected out of it, as in orthogonal matching
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.inverses import Array, wanted_operands
-from nesymres_sk.search.prefix import Prefix, arity, is_integer, is_variable, subtree_ends, to_prefix
+from nesymres_sk.search.local.prefix import Prefix, arity, is_integer, is_variable, subtree_ends, to_prefix
 from nesymres_sk.table import Table
 
 _ADD, _MUL, _DIV = (v.operator_token(name) for name in ("add", "mul", "div"))

@@ -9,9 +9,9 @@ from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.infix import to_infix
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.library import Library
-from nesymres_sk.search.pursuit_core import core_terms
-from nesymres_sk.search.pursuit_terms import draw_terms
+from nesymres_sk.search.library.inner_constants import draw_terms
+from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.library.short_functions import core_terms
 
 
 def make(low: float = 0.5, high: float = 3.0, d: int = 2, operators: list[str] | None = None, n: int = 60) -> Library:

@@ -11,14 +11,14 @@ from nesymres_sk.archive import Archive
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.search.candidate import Candidate, Identity, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.views import View, Views
+from nesymres_sk.search.network.views import View, Views
 from nesymres_sk.table import Table
 
 if TYPE_CHECKING:
     import torch
 
     from nesymres_sk.model.network import Network
-    from nesymres_sk.search.drawn import Drawn
+    from nesymres_sk.search.network.drawn import Drawn
 
 #: Sequences drawn from one view at a time: fewer cost more each, more go deeper than a single view is worth.
 _SLICE = 64
@@ -40,8 +40,8 @@ class NetworkProposer(Proposer):
 
     The first call is a beam search (Biggio et al. 2021, section 3.3) of the plain view of the data, or a sample of
     it. Further calls go on sampling the plain view without replacement and sample other views of the data beside it
-    (:mod:`nesymres_sk.search.views`). How often each kind of view has its turn is learned by Thompson sampling: a call
-    is a success of a kind if one of its equations goes well beyond the front of what was known.
+    (:mod:`nesymres_sk.search.network.views`). How often each kind of view has its turn is learned by Thompson sampling:
+    a call is a success of a kind if one of its equations goes well beyond the front of what was known.
 
     The network is only read, so that several proposers may share one in different threads.
 
@@ -99,9 +99,9 @@ class NetworkProposer(Proposer):
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` new skeletons, most probable first."""
-        from nesymres_sk.search.beam import beam_search
-        from nesymres_sk.search.decoding import encode_problem
-        from nesymres_sk.search.drawn import Drawn
+        from nesymres_sk.search.network.beam import beam_search
+        from nesymres_sk.search.network.decoding import encode_problem
+        from nesymres_sk.search.network.drawn import Drawn
 
         if n < 1:
             return []
@@ -154,15 +154,15 @@ class NetworkProposer(Proposer):
         return max(chances, key=lambda kind: chances[kind])
 
     def _sample_plain(self, n: int, deadline: Deadline) -> list[tuple[Candidate, str]]:
-        from nesymres_sk.search.sampling import sample
+        from nesymres_sk.search.network.sampling import sample
 
         assert self._plain is not None
         view, memory, drawn = self._plain
         return self._new(sample(self._network, memory, n, view.grammar, deadline, self._generator, drawn), _PLAIN)
 
     def _sample_view(self, kind: str, n: int, deadline: Deadline) -> list[tuple[Candidate, str]]:
-        from nesymres_sk.search.decoding import encode_problem
-        from nesymres_sk.search.sampling import sample
+        from nesymres_sk.search.network.decoding import encode_problem
+        from nesymres_sk.search.network.sampling import sample
 
         view = self._views.kinds[kind]()
         if view is None:

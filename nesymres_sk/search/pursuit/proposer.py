@@ -2,7 +2,7 @@
 
 A search that writes equations token by token has to guess all of their parts at once. Here the outer structure is
 solved instead: with the values of thousands of short functions at hand, linear algebra finds the few of them whose
-sum, quotient or product is the target (:mod:`nesymres_sk.search.pursuit_views`), and for exact data the right ones
+sum, quotient or product is the target (:mod:`nesymres_sk.search.pursuit.views`), and for exact data the right ones
 are unmistakable. What comes out are skeletons with a start for their constants; fit, polish and choice are the
 solver's.
 """
@@ -23,10 +23,10 @@ from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.machine import compile_programs, evaluate_many
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.library import Library
-from nesymres_sk.search.pursuit_links import LINKS, Link
-from nesymres_sk.search.pursuit_matcher import DEEPEST, DEPTH, Matcher, shortest_of_best
-from nesymres_sk.search.pursuit_views import PLAIN, Part, Views, part_of
+from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.pursuit.links import LINKS, Link
+from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher, shortest_of_best
+from nesymres_sk.search.pursuit.views import PLAIN, Part, Views, part_of
 from nesymres_sk.table import Table
 
 Array = NDArray[np.float64]

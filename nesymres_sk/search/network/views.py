@@ -2,7 +2,8 @@
 
 A network that has read a table ranks skeletons once and for all; shown the same law in another way, it has other
 ideas. A view may show some of the rows, jittered targets or other units (Meidani et al. 2024 seed a search so), or the
-values that belong in the hole of an equation (:mod:`nesymres_sk.search.frames`); answers are then parts of equations.
+values that belong in the hole of an equation (:mod:`nesymres_sk.search.network.frames`); answers are then parts of
+equations.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from nesymres_sk.archive import Archive
 from nesymres_sk.model.inputs import POINT_WIDTH, Batch, table_to_batch
 from nesymres_sk.search.candidate import Candidate
-from nesymres_sk.search.frames import HOLE, Frame, frames_of, transforms
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.network.frames import HOLE, Frame, frames_of, transforms
 from nesymres_sk.table import Table
 
 #: Rows that the network is shown at most, and at least.

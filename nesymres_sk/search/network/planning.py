@@ -27,14 +27,14 @@ from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.candidate import Candidate, Identity, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.views import show
+from nesymres_sk.search.network.views import show
 from nesymres_sk.table import Table
 
 if TYPE_CHECKING:
     import torch
 
     from nesymres_sk.model.network import Network
-    from nesymres_sk.search.decoding import Completion, Continuation
+    from nesymres_sk.search.network.decoding import Completion, Continuation
 
 Prefix = tuple[int, ...]
 
@@ -110,7 +110,7 @@ class PlanningProposer(Proposer):
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` new skeletons, most probable first."""
-        from nesymres_sk.search.decoding import complete, encode_problem
+        from nesymres_sk.search.network.decoding import complete, encode_problem
 
         if self._memory is None:
             batch = show(self._table.X, self._table.y, self._grammar, self._rng)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.search.candidate import Candidate, CandidatePool
-from nesymres_sk.search.decoding import Frontier
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.network.decoding import Frontier
 
 if TYPE_CHECKING:
     from nesymres_sk.model.network import Network

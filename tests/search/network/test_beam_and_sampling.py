@@ -15,12 +15,12 @@ from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.model.config import PRESETS
 from nesymres_sk.model.network import Network
-from nesymres_sk.search.beam import beam_search
 from nesymres_sk.search.candidate import identity
-from nesymres_sk.search.decoding import Frontier
-from nesymres_sk.search.drawn import Drawn
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.sampling import sample
+from nesymres_sk.search.network.beam import beam_search
+from nesymres_sk.search.network.decoding import Frontier
+from nesymres_sk.search.network.drawn import Drawn
+from nesymres_sk.search.network.sampling import sample
 
 MEMORY = torch.zeros(1, 2, 4)
 

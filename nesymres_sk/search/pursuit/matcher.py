@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.search.library import Library
-from nesymres_sk.search.pursuit_links import Link
-from nesymres_sk.search.pursuit_matching import Design, Match
-from nesymres_sk.search.pursuit_regression import factored, solve_many
-from nesymres_sk.search.pursuit_trees import product, scaled, wave_tree
-from nesymres_sk.search.pursuit_views import PLAIN, Part, View, Views, part_of
-from nesymres_sk.search.pursuit_waves import waves
+from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.pursuit.links import Link
+from nesymres_sk.search.pursuit.matching import Design, Match
+from nesymres_sk.search.pursuit.regression import factored, solve_many
+from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
+from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, part_of
+from nesymres_sk.search.pursuit.waves import waves
 
 Array = NDArray[np.float64]
 

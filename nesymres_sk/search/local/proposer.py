@@ -1,8 +1,9 @@
 """Local search: neighbours of the best equations so far, wherever those came from.
 
-Two kinds of neighbours take turns. *Matched* ones (:mod:`nesymres_sk.search.matching`) put into an equation what the
-data ask for at one of its places; they climb fast. *Mutated* ones (:mod:`nesymres_sk.search.mutations`) are blind, and
-reach what no single place asks for. Constants of the parent are free again, and start from their fitted values.
+Two kinds of neighbours take turns. *Matched* ones (:mod:`nesymres_sk.search.local.matching`) put into an equation what
+the data ask for at one of its places; they climb fast. *Mutated* ones (:mod:`nesymres_sk.search.local.mutations`) are
+blind, and reach what no single place asks for. Constants of the parent are free again, and start from their fitted
+values.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.library import Library
-from nesymres_sk.search.matching import Matcher
-from nesymres_sk.search.mutations import Mutator
-from nesymres_sk.search.prefix import Prefix, to_expression, to_prefix
+from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.local.matching import Matcher
+from nesymres_sk.search.local.mutations import Mutator
+from nesymres_sk.search.local.prefix import Prefix, to_expression, to_prefix
 from nesymres_sk.table import Table
 
 #: Rows on which terms are matched, and calls after which new ones are drawn.

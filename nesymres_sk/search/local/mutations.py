@@ -6,8 +6,8 @@ fitted; instead they are freed, dropped, and put where a change of units needs o
 *closed*: each of its columns is then divided by the scale of that column, so that ``sin(x1)`` becomes ``sin(C*x1)``
 with a start that makes sense in the user's units.
 
-All changes work on flat prefix forms (:mod:`nesymres_sk.search.prefix`). Constants carry the value at which their fit
-starts; every one of them is free.
+All changes work on flat prefix forms (:mod:`nesymres_sk.search.local.prefix`). Constants carry the value at which their
+fit starts; every one of them is free.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from random import Random
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.operators import OPERATORS
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.prefix import Prefix, arity, is_integer, is_variable, parents, subtree_ends
+from nesymres_sk.search.local.prefix import Prefix, arity, is_integer, is_variable, parents, subtree_ends
 
 #: Start of a new factor: near the neutral one, but no simple number, which would vanish in the canonical form.
 NEUTRAL = 1.0137
