@@ -95,6 +95,8 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
     """Whether a larger error is within the noise, or within rounding."""
     if not math.isfinite(error):
         return False
+    if not math.isfinite(reference):  # constants beyond the range of float64
+        return True
     new, old = max(error, target.floor), max(reference, target.floor)
     return target.n_effective * math.log(new / old) <= ratio
 
