@@ -28,8 +28,8 @@ X, y = table[["length", "gravity"]], table["period"]
 table.head()
 
 # %%
-# The names of the columns are the names in the equation. With a time limit the search goes on until it is over, or
-# until an equation is exact.
+# The names of the columns are the names in the equation. With a time limit, ``max_time``, the search would go on until
+# it is over, or until an equation is exact.
 
 model = NeuralSymbolicRegressor(beam_size=128, random_state=0).fit(X, y)
 print("period =", model.equation_)

@@ -36,7 +36,7 @@ pipeline = Pipeline(
 # %%
 # Three-fold cross-validation for several limits on the number of nodes.
 
-limits = [1, 3, 5, 7, 9]
+limits = [1, 3, 5, 7]
 search = GridSearchCV(pipeline, {"equation__max_complexity": limits}, cv=3).fit(X, y)
 print("nodes at most:", search.best_params_["equation__max_complexity"])
 print("equation:     ", search.best_estimator_["equation"].equation_)

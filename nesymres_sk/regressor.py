@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from nesymres_sk.equate.config import EquateConfig
 from nesymres_sk.export.methods import ExportMixin
@@ -253,7 +254,8 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         stages = Rescreening(X_checked, y_checked, weight, knowledge, deadline, rng)
         reporter = Reporter(self.verbose, callback, self.selection, names, deadline)
         try:
-            with reporter:
+            # matrix products of a search are small: more threads than were asked for would only get in its way
+            with reporter, threadpool_limits(effective_n_jobs(self.n_jobs), user_api="blas"):
                 self._search(stages, knowledge, reporter, deadline, rng)
         except KeyboardInterrupt:
             if not len(stages.stage.archive):

@@ -6,9 +6,12 @@ import doctest
 import os
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import nesymres_sk
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -93,6 +96,15 @@ def test_the_guide_names_every_operator_and_rule():
     assert [rule for rule in RULES if f'`"{rule}"`' not in choosing] == []
     # the comparison counts them
     assert f"a table of {len(OPERATORS)}" in (DOCS / "comparison.md").read_text(encoding="utf-8")
+
+
+def test_versions_of_what_builds_the_site_are_pinned():
+    pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[><=[]", requirement)[0] for requirement in project["optional-dependencies"]["docs"]}
+    assert needed - pinned - {project["name"]} == set()
+    version = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert version and version[1] == nesymres_sk.__version__
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=name_of)

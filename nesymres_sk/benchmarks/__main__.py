@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nesymres_sk.benchmarks.estimators import NAMES
+from nesymres_sk.benchmarks.estimators import FINETUNE, NAMES, TUNABLE
 from nesymres_sk.benchmarks.suites import SUITES
 
 
@@ -42,7 +42,12 @@ def _run_suite(suite: str, args: argparse.Namespace) -> None:
     else:
         problems = load_suite(suite, args.problems)
     times = sorted(set(args.time))
-    plan = runner.Plan(suite, problems, args.estimator, times, args.noise, args.points, args.seed, args.beam_size)
+    estimators = [
+        name
+        for estimator in args.estimator
+        for name in (estimator, *(f"{estimator}+{setting}" for setting in args.finetune if estimator in TUNABLE))
+    ]
+    plan = runner.Plan(suite, problems, estimators, times, args.noise, args.points, args.seed, args.beam_size)
     results = Results(args.json)
     cases = plan.cases()
     n_done = sum(results.get(case) is not None for case in cases)
@@ -64,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
     parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "fitting", "startup"])
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
+    parser.add_argument(
+        "--finetune", nargs="+", default=[], choices=FINETUNE, help="also ours, beam, network, backbone fine-tuned"
+    )
     parser.add_argument("--time", nargs="+", type=float, default=[10.0], help="seconds for one fit (default 10)")
     parser.add_argument("--noise", nargs="+", type=float, default=[0.0], help="noise on y over its root mean square")
     parser.add_argument("--points", type=int, help="rows of each table (default 128, for strogatz 300)")

@@ -6,11 +6,13 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.equate.config import EquateConfig
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.parser import parse
@@ -52,18 +54,18 @@ class Found:
     n_fitted: int | None = None
 
 
-def fit_ours(X: Array, y: Array, options: Options) -> Found:
+def fit_ours(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
     """Fit :class:`nesymres_sk.NeuralSymbolicRegressor` with its bundled weights."""
     from nesymres_sk.regressor import NeuralSymbolicRegressor
 
-    return _fit_own(NeuralSymbolicRegressor, X, y, options, options.time_limit)
+    return _fit_own(NeuralSymbolicRegressor, X, y, options, options.time_limit, finetune)
 
 
-def fit_beam(X: Array, y: Array, options: Options) -> Found:
+def fit_beam(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
     """Fit ours without a time limit: one beam of skeletons, each fitted once."""
     from nesymres_sk.regressor import NeuralSymbolicRegressor
 
-    return _fit_own(NeuralSymbolicRegressor, X, y, options, None)
+    return _fit_own(NeuralSymbolicRegressor, X, y, options, None, finetune)
 
 
 def fit_prior(X: Array, y: Array, options: Options) -> Found:
@@ -73,16 +75,35 @@ def fit_prior(X: Array, y: Array, options: Options) -> Found:
     return _fit_own(PriorControl, X, y, options, options.time_limit)
 
 
-def fit_network(X: Array, y: Array, options: Options) -> Found:
+def fit_network(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
     """Fit ours with the network as the only source of skeletons."""
     from nesymres_sk.benchmarks.control import NetworkAlone
 
-    return _fit_own(NetworkAlone, X, y, options, options.time_limit)
+    return _fit_own(NetworkAlone, X, y, options, options.time_limit, finetune)
 
 
-def _fit_own(kind: Callable[..., Any], X: Array, y: Array, options: Options, max_time: float | None) -> Found:
+def fit_backbone(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
+    """Fit one beam of the network's skeletons and no others, whatever time it takes.
+
+    With fine-tuning, all variants then fit the same number of further skeletons.
+    """
+    from nesymres_sk.benchmarks.control import NetworkAlone
+
+    return _fit_own(NetworkAlone, X, y, options, None, finetune)
+
+
+def _fit_own(
+    kind: Callable[..., Any],
+    X: Array,
+    y: Array,
+    options: Options,
+    max_time: float | None,
+    finetune: EquateConfig | None = None,
+) -> Found:
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
-    model = kind(max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", **width)
+    model = kind(
+        max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", finetune=finetune, **width
+    )
     model.fit(X, y)
     expression = parse(model.equation_, names=_column_names(X))
     return Found(model.predict, expression, model.equation_, getattr(model, "n_fitted_", None))
@@ -167,14 +188,28 @@ ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "ours": fit_ours,
     "beam": fit_beam,
     "network": fit_network,
+    "backbone": fit_backbone,
     "prior": fit_prior,
     "gplearn": fit_gplearn,
     "operon": fit_operon,
 }
-
-
 #: Estimators of the command line.
 NAMES = tuple(ESTIMATORS)
+
+#: Settings of the fine-tuning that are compared; the control fits as many skeletons without any.
+FINETUNE: dict[str, EquateConfig] = {
+    "control": EquateConfig(tuning="none"),
+    "equate": EquateConfig(),
+}
+#: Estimators that can be fine-tuned; ``ours+equate`` and so on are estimators, too.
+TUNABLE = {"ours": fit_ours, "beam": fit_beam, "network": fit_network, "backbone": fit_backbone}
+ESTIMATORS.update(
+    {
+        f"{name}+{setting}": partial(fit, finetune=config)
+        for name, fit in TUNABLE.items()
+        for setting, config in FINETUNE.items()
+    }
+)
 
 
 def warm_up(estimator: str) -> None:

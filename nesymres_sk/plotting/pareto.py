@@ -103,7 +103,7 @@ class ParetoDisplay:
         if self.chosen is not None:
             at = (self.complexity[self.chosen], drawn[self.chosen])
             ax.plot(*at, "o", ms=9, color=ORANGE, zorder=4, label="chosen")
-            ax.legend(frameon=False, loc="best" if self.equations is None else "lower left")
+            ax.legend(frameon=False, loc="best" if self.equations is None else "upper center")
         ax.set(xlabel="complexity (nodes)", ylabel="mean squared error", yscale="log")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.margins(y=0.08)
