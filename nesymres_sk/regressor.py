@@ -245,11 +245,12 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         from nesymres_sk.progress import Reporter
         from nesymres_sk.rescreening import Rescreening
         from nesymres_sk.solver import warm_up
+        from nesymres_sk.sources import load_searches
 
         names = self._names_of(range(X_checked.shape[1]))
         knowledge = Knowledge.of(self, names)
         resolve(self.weights)  # a wrong name is an error also where the network turns out not to be needed
-        warm_up(deadline, *([] if self.max_time is None else [_load_prior]))
+        warm_up(deadline, load_searches)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         stages = Rescreening(X_checked, y_checked, weight, knowledge, deadline, rng)
         reporter = Reporter(self.verbose, callback, self.selection, names, deadline)
@@ -358,10 +359,3 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         self.equations_ = equations
         self.best_index_ = best
         self.equation_ = str(equations["equation"][best])
-
-
-def _load_prior() -> None:
-    from nesymres_sk.deadline import Deadline
-    from nesymres_sk.search.prior_proposer import PriorProposer
-
-    PriorProposer(1).propose(1, Deadline())
