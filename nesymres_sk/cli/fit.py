@@ -53,6 +53,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace, output: Output) -> int:
     """Fit, print, save; returns the exit status."""
     table = tables.read_table(options.data, options)
+    left_out = [] if options.columns is not None else tables.nameless(table)
+    if left_out:
+        output.warn(f"columns without a name are left out: {', '.join(map(repr, left_out))}; --columns can take them")
+        table = table.drop(columns=left_out)
     X, y, weight = _split(table, options)
     if options.out is not None and not options.out.resolve().parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no such directory")

@@ -51,6 +51,8 @@ def run_predict(options: argparse.Namespace, output: Output) -> int:
     model = _load(options)
     table = tables.read_table(options.data, options)
     clean = tables.numbers(table, _inputs(model, list(table.columns), options.data), options)
+    if len(clean) < len(table):
+        output.warn(f"{len(table) - len(clean)} of {len(table)} rows have missing values and are left out")
     values = pd.DataFrame({"prediction": model.predict(_as_fitted(model, clean), index=options.index)})
     if options.out is not None:
         values.to_csv(options.out, index=False)

@@ -7,6 +7,7 @@ import difflib
 import io
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SEPARATORS = ",;\t|"
+#: What comments of data files usually start with.
+_COMMENTS = "#%"
+#: Characters in which the first row of a table is looked for.
+_HEAD = 1_000_000
 _PARQUET = {".parquet", ".pq"}
 
 
@@ -25,6 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("table", "CSV (also compressed), or Parquet by the file's ending; - is CSV input")
     group.add_argument("--sep", help="separator of a CSV file, such as ';' (default: the one that its head has)")
     group.add_argument("--decimal", default=".", help="decimal sign of a CSV file (default '.')")
+    group.add_argument("--thousands", help="sign between thousands of a CSV file, such as ',' in 1,234.5")
+    group.add_argument("--comment", metavar="SIGN", help="what starts a comment in a CSV file, such as '#'")
     group.add_argument("--na", metavar="TEXT", help="text that stands for a missing value, such as '?'")
     group.add_argument("--no-header", action="store_true", help="the first row is data; columns are x1, x2, ...")
     group.add_argument(
@@ -59,20 +66,14 @@ def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
     try:
         # text is needed twice, for its head and for its rows, and standard input is there once
         text = sys.stdin.read() if path == "-" else _text_of(path)
-        table: pd.DataFrame = pd.read_csv(
-            io.StringIO(text.removeprefix("\ufeff")),
-            sep=_separator(options.sep, text),
-            decimal=options.decimal,
-            na_values=options.na,
-            header=None if options.no_header else 0,
-            skipinitialspace=True,
-        )
+        table = _parse(text.removeprefix("\ufeff"), options)
     except UnicodeDecodeError:
         raise CommandError(f"{path} is not text in UTF-8; save it as CSV in UTF-8, or as .parquet") from None
     except pd.errors.EmptyDataError:
         raise CommandError(f"{path} is empty") from None
     except (pd.errors.ParserError, ValueError) as error:
-        raise CommandError(f"{path} is not a table: {str(error).strip()}; check --sep") from None
+        hint = "" if "--" in str(error) else "; check --sep"
+        raise CommandError(f"{path} is not a table: {str(error).strip()}{hint}") from None
     if options.no_header:
         table.columns = [f"x{i + 1}" for i in range(table.shape[1])]
     elif all(_is_number(str(name)) for name in table.columns):
@@ -81,6 +82,36 @@ def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
     if table.empty:
         raise CommandError(f"{path} has a head and no rows")
     return table
+
+
+def _parse(text: str, options: argparse.Namespace) -> pd.DataFrame:
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        # rows that are longer than the head lose their last cells, with this warning if these are not empty
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table: pd.DataFrame = pd.read_csv(
+                io.StringIO(text),
+                sep=_separator(options, text),
+                decimal=options.decimal,
+                thousands=options.thousands,
+                comment=options.comment,
+                na_values=options.na,
+                header=None if options.no_header else 0,
+                skipinitialspace=True,
+                index_col=False,  # by default the first cells of such rows would become their names
+            )
+        except pd.errors.ParserWarning:
+            start = text.lstrip()[0]
+            hint = f"if it starts with a comment, add --comment '{start}'" if start in _COMMENTS else "check --sep"
+            raise ValueError(f"rows have more cells than the first one has names; {hint}") from None
+    return table
+
+
+def nameless(table: pd.DataFrame) -> list[str]:
+    """Columns without a name, such as the row numbers that pandas writes; it calls them ``Unnamed: 0``."""
+    return [name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)]
 
 
 def check_column(table: pd.DataFrame, name: str, what: str) -> str:
@@ -96,7 +127,9 @@ def check_column(table: pd.DataFrame, name: str, what: str) -> str:
     close = difflib.get_close_matches(name, list(table.columns), n=1)
     known = ", ".join(map(repr, table.columns[:12])) + (", ..." if len(table.columns) > 12 else "")
     hint = f"did you mean {close[0]!r}?" if close else f"the columns are {known}"
-    if table.shape[1] == 1:
+    if str(table.columns[0]).startswith(tuple(_COMMENTS)):
+        hint = f"the file seems to start with a comment; add --comment '{table.columns[0][0]}'"
+    elif table.shape[1] == 1:
         hint = (
             f"the file seems to have the single column {table.columns[0]!r}; if it is not separated by ',', add --sep"
         )
@@ -126,7 +159,7 @@ def numbers(table: pd.DataFrame, names: Sequence[str], options: argparse.Namespa
     for name in names:
         column = table[name]
         if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            raise CommandError(_not_numeric(name, column))
+            column = _converted(name, column)
         columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
     result = pd.DataFrame(columns, index=table.index)
     missing = ~np.isfinite(result.to_numpy())
@@ -144,16 +177,29 @@ def numbers(table: pd.DataFrame, names: Sequence[str], options: argparse.Namespa
     )
 
 
-def _not_numeric(name: str, column: pd.Series) -> str:
+def _converted(name: str, column: pd.Series) -> pd.Series:
+    """Numbers that were read as text: with spaces of any kind around them, or with more digits than integers have."""
     import pandas as pd
 
-    converted = pd.to_numeric(column, errors="coerce") if column.dtype.kind in "OSU" or _is_text(column) else None
-    if converted is None:
-        return f"column {name!r} is not numeric ({column.dtype}); leave it out with --drop {name!r} or convert it"
+    if not (column.dtype.kind in "OSU" or _is_text(column)):
+        raise CommandError(
+            f"column {name!r} is not numeric ({column.dtype}); leave it out with --drop {name!r} or convert it"
+        )
+    text = column.map(lambda value: value.strip() if isinstance(value, str) else value, na_action="ignore")
+    converted = pd.to_numeric(text, errors="coerce").astype("float64")
     bad = converted.isna() & column.notna()
+    if bad.any():
+        raise CommandError(_not_numeric(name, column, bad))
+    return converted
+
+
+def _not_numeric(name: str, column: pd.Series, bad: pd.Series) -> str:
     row = int(bad.to_numpy().argmax())
     value = str(column.iloc[row])
     where = f"column {name!r} is not numeric: row {row + 1} has {value!r}"
+    if re.fullmatch(r"\s*-?\d{1,3}(,\d{3})+(\.\d*)?\s*", value):
+        either = "" if value.count(",") > 1 or "." in value else "; if it is a decimal comma, add --decimal ,"
+        return f"{where}; if the comma is between thousands, add --thousands ,{either}"
     if re.fullmatch(r"\s*-?\d+,\d+\s*", value):
         return f"{where}; if this is a decimal comma, add --decimal ,"
     if bad.mean() < 0.5:
@@ -191,11 +237,14 @@ def _text_of(path: str) -> str:
     return text
 
 
-def _separator(wanted: str | None, text: str) -> str:
+def _separator(options: argparse.Namespace, text: str) -> str:
     """Separator as pandas wants it: the one that was asked for, or the most frequent one of the first line."""
+    wanted: str | None = options.sep
     if wanted is not None:
         return {r"\t": "\t", "tab": "\t", " ": r"\s+", "space": r"\s+"}.get(wanted, wanted)
-    head = re.sub(r'"[^"]*"', "", text.removeprefix("\ufeff").lstrip("\n").split("\n", 1)[0])
+    lines = (line for line in text[:_HEAD].splitlines() if line.strip())
+    head = next((line for line in lines if options.comment is None or not line.startswith(options.comment)), "")
+    head = re.sub(r'"[^"]*"', "", head)
     counts = {separator: head.count(separator) for separator in _SEPARATORS}
     best = max(counts, key=lambda separator: counts[separator])
     return best if counts[best] else ","

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ class ExportMixin:
         from nesymres_sk.export.saved_model import load_model
 
         return load_model(path)
+
+    def _sk_visual_block_(self) -> SimpleNamespace:
+        """What scikit-learn's diagrams show of this estimator: its equation under its name, once there is one.
+
+        Diagrams read these attributes off the block that an estimator gives them, and the class that they have for it
+        is private and has moved between versions. Without the caption this is the block of any other estimator.
+        """
+        name = type(self).__name__
+        return SimpleNamespace(
+            kind="single",
+            estimators=self,
+            names=name,
+            name_details=str(self),
+            name_caption=getattr(self, "equation_", None),
+            doc_link_label=name,
+        )
 
     @property
     def _estimator(self) -> NeuralSymbolicRegressor:

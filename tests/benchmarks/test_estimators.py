@@ -41,3 +41,19 @@ def test_control_never_opens_the_network(monkeypatch: pytest.MonkeyPatch):
     X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
     found = estimators.fit_prior(X, 2.5 * np.log(X[:, 0]), Options(time_limit=1.0, seed=0))
     np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
+
+
+def test_fine_tuned_estimators_get_their_settings(monkeypatch: pytest.MonkeyPatch):
+    seen = {}
+
+    def record(kind, X, y, options, max_time, finetune=None):
+        seen[kind.__name__, max_time] = finetune
+
+    monkeypatch.setattr(estimators, "_fit_own", record)
+    X = np.ones((3, 1))
+    for name in ("backbone", "backbone+control", "ours+equate"):
+        ESTIMATORS[name](X, X[:, 0], Options(time_limit=7.0, seed=0))
+        (key, finetune) = seen.popitem()
+        kind, _, setting = name.partition("+")
+        assert key == (("NetworkAlone", None) if kind == "backbone" else ("NeuralSymbolicRegressor", 7.0))
+        assert finetune == estimators.FINETUNE.get(setting)
