@@ -101,9 +101,7 @@ def _fit_own(
     finetune: EquateConfig | None = None,
 ) -> Found:
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
-    model = kind(
-        max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", finetune=finetune, **width
-    )
+    model = kind(max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", finetune=finetune, **width)
     model.fit(X, y)
     expression = parse(model.equation_, names=_column_names(X))
     return Found(model.predict, expression, model.equation_, getattr(model, "n_fitted_", None))
@@ -200,6 +198,13 @@ NAMES = tuple(ESTIMATORS)
 FINETUNE: dict[str, EquateConfig] = {
     "control": EquateConfig(tuning="none"),
     "equate": EquateConfig(),
+    "search": EquateConfig(embedding_search=True),
+    "paper": EquateConfig.paper(),
+    "paper-no-equation": EquateConfig.paper(equation_encoder=False),
+    "paper-no-search": EquateConfig.paper(embedding_search=False),
+    "full": EquateConfig(tuning="full", learning_rate=1e-4),
+    "lora": EquateConfig(tuning="lora"),
+    "short": EquateConfig(simplicity=1.0),
 }
 #: Estimators that can be fine-tuned; ``ours+equate`` and so on are estimators, too.
 TUNABLE = {"ours": fit_ours, "beam": fit_beam, "network": fit_network, "backbone": fit_backbone}
@@ -213,7 +218,10 @@ ESTIMATORS.update(
 
 
 def warm_up(estimator: str) -> None:
-    """Load and compile everything that a first fit would, so that no problem pays for it."""
+    """Load and compile everything that a first fit would, so that no problem pays for it.
+
+    Fine-tuning has no kernels of its own, and without a time limit takes long.
+    """
     rng = np.random.default_rng(0)
     # no law in it, so that every stage has its turn; again if compilation, not the limit, ended the fit
     X, y = rng.uniform(1.0, 2.0, size=(50, 2)), rng.standard_normal(50)
@@ -221,6 +229,6 @@ def warm_up(estimator: str) -> None:
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ESTIMATORS[estimator](X, y, Options(time_limit=_WARM_UP_TIME, seed=0))
+            ESTIMATORS[estimator.partition("+")[0]](X, y, Options(time_limit=_WARM_UP_TIME, seed=0))
         if time.perf_counter() - started < 1.25 * _WARM_UP_TIME:
             break

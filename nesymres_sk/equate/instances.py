@@ -80,10 +80,20 @@ def split(n_rows: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDAr
     return order[:n_train], order[n_train:]
 
 
-def draw_bags(rows: NDArray[np.intp], n_bags: int, bag_size: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Bags of equal size, drawn with replacement, smaller than the table so that they differ."""
+def draw_bags(
+    rows: NDArray[np.intp],
+    n_bags: int,
+    bag_size: int,
+    rng: np.random.Generator,
+    weight: NDArray[np.float64] | None = None,
+) -> list[NDArray[np.intp]]:
+    """Bags of equal size, drawn with replacement, smaller than the table so that they differ.
+
+    Rows with more ``weight``, an array over the table's rows, are drawn more often.
+    """
     size = max(2, min(bag_size, int(0.8 * len(rows))))
-    return [rng.choice(rows, size) for _ in range(n_bags)]
+    chances = None if weight is None else weight[rows] / weight[rows].sum()
+    return [rng.choice(rows, size, p=chances) for _ in range(n_bags)]
 
 
 def score(r2: float, length: int, longest: int, simplicity: float) -> float:
@@ -149,7 +159,7 @@ class Instances:
         """One skeleton for each bag, none twice: the network's, and random ones for a part of them."""
         n_random = round(self._config.random_share * self._config.n_bags)
         n_network = self._config.n_bags - n_random
-        bags = draw_bags(self.train, self._config.n_bags, self._config.bag_size, self._rng)
+        bags = draw_bags(self.train, self._config.n_bags, self._config.bag_size, self._rng, self._table.weight)
         found: dict[object, tuple[NDArray[np.intp], Candidate, int]] = {}
         with torch.no_grad():
             memory = encode_batch(

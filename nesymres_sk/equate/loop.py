@@ -75,8 +75,7 @@ class Tuner:
         self._tokens = torch.from_numpy(labels(records, model.backbone.config.max_length)).to(device)
         scores = torch.tensor([record.score for record in records], dtype=torch.float32, device=device)
         self._scores = (scores - scores.mean()) / scores.std(correction=0).clamp(min=1e-3)
-        weights = torch.tensor([math.sqrt(record.multiplicity) for record in records], device=device)
-        self._weights = weights / weights.mean()
+        self._weights = record_weights(records, config.preference).to(device)
         self._memory: Tensor | None = None
         if config.tuning != "full":  # the encoder is frozen: its answers are computed once
             with torch.no_grad():
@@ -88,12 +87,14 @@ class Tuner:
         self._balance: float | None = None
         self.losses: list[tuple[float, float]] = []
 
-    def epoch(self) -> bool:
-        """One pass over the records; returns whether it went well."""
+    def epoch(self, deadline: Deadline) -> bool:
+        """One pass over the records, or what there is time for; returns whether it went well."""
         n = len(self._tokens)
         order = torch.from_numpy(self._rng.permutation(n))
         sums = [0.0, 0.0]
         for start in range(0, n, self._config.batch_size):
+            if deadline.passed:
+                return True
             rows = order[start : start + self._config.batch_size].to(self._tokens.device)
             reconstruction, estimate = self.loss(rows)
             if self._balance is None:  # both terms count the same at first, and keep their exchange rate
@@ -112,7 +113,7 @@ class Tuner:
 
     def run(self, deadline: Deadline) -> bool:
         """All epochs, or as many as there is time for; returns whether they went well."""
-        return all(deadline.passed or self.epoch() for _ in range(self._config.epochs))
+        return all(deadline.passed or self.epoch(deadline) for _ in range(self._config.epochs))
 
     def loss(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the records' tokens, and squared error of their standardised scores."""
@@ -138,7 +139,19 @@ class Tuner:
         return encode_batch(self._model.backbone, type(self._inputs)(*(field[index] for field in self._inputs)))
 
     @torch.no_grad()
-    def embeddings(self, rows: Sequence[int]) -> Tensor:
-        """Embeddings [s, k, w] of some records after training."""
+    def embeddings(self, rows: Sequence[int], data: Tensor | None = None) -> Tensor:
+        """Embeddings [s, k, w] of some records' equations after training, with their own data or with a memory's."""
         index = torch.tensor(list(rows), device=self._tokens.device)
-        return self._model.embed(self._data(index), self._tokens[index])
+        memory = self._data(index) if data is None else data.expand(len(index), -1, -1)
+        return self._model.embed(memory, self._tokens[index])
+
+
+def record_weights(records: Sequence[Record], preference: float) -> Tensor:
+    """Weights [r] of mean 1: what many bags agree on counts more, and with a preference what is good.
+
+    By rank, because the scores of a table on which the network fails lie close together, or far apart.
+    """
+    weights = torch.tensor([math.sqrt(record.multiplicity) for record in records])
+    ranks = np.argsort(np.argsort([record.score for record in records], kind="stable"), kind="stable")
+    weights = weights * torch.from_numpy(np.exp(preference * (ranks / max(1, len(records) - 1) - 1.0))).float()
+    return weights / weights.mean()

@@ -7,7 +7,8 @@ backbone's proposals share, so that fine-tuning can add to the answer but never 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
     from nesymres_sk.model.network import Network
 
 #: Rounds of decoding without a search, at most: each gives every embedding one greedy reading or one sample.
-_ROUNDS = 40
+_ROUNDS = 60
 _NETWORK_ROWS = 256
+#: Temperatures of decoding: the most probable expression and a sample, or a sample only.
+_BOTH, _SAMPLE = (0.0, 1.0), (1.0,)
+#: Embeddings [s, k, w], and the temperatures at which each is read.
+_Place = tuple[Tensor, tuple[float, ...]]
 
 
 class EquateProposer(Proposer):
@@ -94,7 +99,7 @@ class EquateProposer(Proposer):
             return
         if self._config.tuning == "none":
             embeddings = self._plain_embeddings(records)
-            yield from self._decode_again(self._network, embeddings)
+            yield from self._decode(self._network, _again(embeddings))
             return
         model = EquateNetwork(self._network, self._config, self._generator)
         gold = self._gold(self._network)
@@ -109,14 +114,26 @@ class EquateProposer(Proposer):
                 stacklevel=2,
             )
             return
-        best = np.argsort([-record.score for record in records], kind="stable")[: self._config.n_starts]
-        starts = tuner.embeddings(best.tolist())
-        if self._config.embedding_search:
-            model.requires_grad_(False)
-            steps = ascend(model.evaluator, starts, gold, self._config)
-            yield from self._decode(model.backbone, steps)
+        best = np.argsort([-record.score for record in records], kind="stable")[: self._config.n_starts].tolist()
+        model.requires_grad_(False)
+        yield from self._decode(model.backbone, self._places(model, tuner, best, gold))
+
+    def _places(self, model: EquateNetwork, tuner: Tuner, best: list[int], gold: Tensor) -> Iterator[_Place]:
+        """Embeddings to decode with the tuned network: the data's own, those of the best equations, or both in turn."""
+        if self._config.start == "records":
+            starts = tuner.embeddings(best)
+            unmoved = starts
         else:
-            yield from self._decode_again(model.backbone, starts)
+            data = self._gold(model.backbone)  # the encoder may have been tuned, too
+            starts = tuner.embeddings(best, data)
+            unmoved = data.expand(len(best), -1, -1)
+        if not self._config.embedding_search:
+            yield from _again(unmoved)
+            return
+        for place in ascend(model.evaluator, starts, gold, self._config):
+            yield place, _BOTH
+            if self._config.start == "data":
+                yield unmoved, _SAMPLE
 
     def _plain_embeddings(self, records: list[Record]) -> Tensor:
         """What the network itself makes of the bags of the best records."""
@@ -127,20 +144,14 @@ class EquateProposer(Proposer):
 
     def _gold(self, network: Network) -> Tensor:
         """Memory of the data themselves."""
-        rows = self._instances.train
-        if len(rows) > _NETWORK_ROWS:
-            rows = self._rng.choice(rows, _NETWORK_ROWS, replace=False)
+        rows = self._instances.train[:_NETWORK_ROWS]  # they are in random order
         with torch.no_grad():
             return encode_batch(network, bag_inputs(self._table, [rows], [self._table.y[rows]]))
 
-    def _decode_again(self, network: Network, embeddings: Tensor) -> Iterator[list[Candidate]]:
-        """Decode the same embeddings until there are enough candidates."""
-        yield from self._decode(network, (embeddings for _ in range(_ROUNDS)))
-
-    def _decode(self, network: Network, places: Iterator[Tensor]) -> Iterator[list[Candidate]]:
-        """New candidates of every place: the most probable expression, and a sample."""
-        for memory in places:
-            for temperature in (0.0, 1.0):
+    def _decode(self, network: Network, places: Iterable[_Place]) -> Iterator[list[Candidate]]:
+        """New candidates of every place, until there are enough."""
+        for memory, temperatures in places:
+            for temperature in temperatures:
                 if self._is_good_enough() or self._deadline.passed:
                     return
                 fresh = []
@@ -168,3 +179,9 @@ class EquateProposer(Proposer):
             error = float(np.mean(np.square((evaluate(front[-1].expression, X) - y) / self._table.y_scale)))
         variance = float(np.var(y / self._table.y_scale))
         return error <= (1.0 - self._config.threshold) * variance
+
+
+def _again(embeddings: Tensor) -> Iterator[_Place]:
+    """The same embeddings over and over; their most probable expressions stay the same."""
+    yield embeddings, _BOTH
+    yield from repeat((embeddings, _SAMPLE), _ROUNDS)

@@ -176,6 +176,14 @@ def _number(node: Node) -> float | None:
     return None
 
 
+def _root(factor: float, exponent: float) -> float:
+    """What a power with this exponent makes the factor from."""
+    root = factor ** (1.0 / exponent)
+    if root == 0.0:  # as Python raises it where the root is too large
+        raise OverflowError(f"the root {1.0 / exponent} of {factor} is too small")
+    return root
+
+
 def _close_root(build: Callable[[Node], Node], exponent: float, base: Scaled) -> Scaled:
     """Powers that are real for positive bases only: just a positive scale can leave them."""
     if base.sign == ANY:
@@ -183,10 +191,10 @@ def _close_root(build: Callable[[Node], Node], exponent: float, base: Scaled) ->
             build(_times(base.scale, base.node)),
             NONE,
             1.0,
-            lambda factor: build(_times(base.scale * factor ** (1.0 / exponent), base.node)),
+            lambda factor: build(_times(base.scale * _root(factor, exponent), base.node)),
         )
     push = base.push
-    climb = None if push is None else lambda factor: build(push(factor ** (1.0 / exponent)))
+    climb = None if push is None else lambda factor: build(push(_root(factor, exponent)))
     return Scaled(build(base.node), base.sign, base.scale**exponent, climb, 2 if base.cost else 0)
 
 
@@ -209,7 +217,7 @@ def _close_unary(token: int, a: Scaled) -> Scaled:
         exponent = _EXPONENTS.get(token, -1 if token == _INV else 1)
         sign = min(a.sign, POSITIVE) if token == _ABS or exponent % 2 == 0 else a.sign
         scale = abs(a.scale) if token == _ABS else a.scale**exponent
-        climb = None if push is None else lambda factor: (token, push(factor ** (1.0 / exponent)))
+        climb = None if push is None else lambda factor: (token, push(_root(factor, exponent)))
         cost = 2 if a.cost and token != _NEG else a.cost
         return Scaled((token, a.node), sign, scale, climb, cost)
     return Scaled((token, _settle(a)), NONE, 1.0)

@@ -17,6 +17,14 @@ def test_held_out_rows_are_in_no_bag():
     assert len({tuple(bag) for bag in bags}) == 5
 
 
+def test_rows_of_more_weight_are_in_more_bags():
+    weight = np.array([0.0, 1.0, 3.0, 0.0])
+    drawn = np.concatenate(draw_bags(np.arange(4), 2000, 4, np.random.default_rng(0), weight))
+    counts = np.bincount(drawn, minlength=4)
+    assert counts[0] == counts[3] == 0
+    assert counts[2] / counts[1] == pytest.approx(3.0, rel=0.1)
+
+
 def test_short_tables_are_not_split():
     train, held_out = split(12, np.random.default_rng(0))
     assert sorted(train) == sorted(held_out) == list(range(12))

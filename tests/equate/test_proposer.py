@@ -47,8 +47,10 @@ def candidates(network, table, config=CONFIG, seed=0, deadline=None):
     [
         CONFIG,
         EquateConfig(n_bags=10, bag_size=30, tuning="none", max_candidates=6),
-        EquateConfig(n_bags=10, bag_size=30, epochs=1, equation_encoder=False, max_candidates=6),
-        EquateConfig(n_bags=10, bag_size=30, epochs=1, embedding_search=False, max_candidates=6),
+        EquateConfig(n_bags=10, bag_size=30, epochs=1, embedding_search=True, max_candidates=6),
+        EquateConfig.paper(n_bags=10, bag_size=30, epochs=1, max_candidates=6),
+        EquateConfig.paper(n_bags=10, bag_size=30, epochs=1, equation_encoder=False, max_candidates=6),
+        EquateConfig.paper(n_bags=10, bag_size=30, epochs=1, embedding_search=False, max_candidates=6),
         EquateConfig(n_bags=10, bag_size=30, epochs=1, tuning="lora", max_candidates=6),
         EquateConfig(n_bags=10, bag_size=30, epochs=1, tuning="full", max_candidates=6),
     ],
