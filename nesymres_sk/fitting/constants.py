@@ -200,7 +200,8 @@ def _run(
     finally:
         if timer is not None:
             timer.cancel()
-    losses *= scale * scale
+    with np.errstate(over="ignore"):
+        losses *= scale * scale
 
 
 def _padded(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float64]:
