@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
     """Symbolic regression with a pretrained set-to-sequence transformer.
 
-    The network reads the table as a set of points and proposes equation skeletons, whose constants are then fitted;
-    the best equations by accuracy and simplicity are kept, and one of them is chosen (Biggio et al. 2021).
+    The network reads the table as a set of points and proposes equation skeletons (Biggio et al. 2021), and so do other
+    searches; their constants are then fitted; the best equations by accuracy and simplicity are kept, and one of them is
+    chosen.
 
     Parameters
     ----------
@@ -73,9 +74,11 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         a free constant. Other numbers than 1 to 5 are where the fit of that constant starts. They are fitted before
         anything else, and the search goes on from the best of them.
     max_time : float, optional
-        Seconds for ``fit``. Without it there is one round of ``beam_size`` skeletons. With it, the search goes on
-        until the time is over or an equation is exact up to rounding, and a small part of it tries random skeletons.
-        The compilation of the numerical kernels, once on a machine, does not count.
+        Seconds for ``fit``. Without it there is one round: short functions are matched against the target and, if that
+        gives nothing exact, the network proposes ``beam_size`` skeletons. With it, the search goes on until the time
+        is over or an equation is exact up to rounding; the network, matched functions, random skeletons and local
+        search around the best equations share the time. The compilation of the numerical kernels, once on a machine,
+        does not count.
     device : str, default="auto"
         Torch device of the network; ``"auto"`` takes a GPU if there is one.
     n_jobs : int, optional, default=1
