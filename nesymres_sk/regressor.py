@@ -33,7 +33,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
     """Symbolic regression with a pretrained set-to-sequence transformer.
 
     The network reads the table as a set of points and proposes equation skeletons (Biggio et al. 2021), and so do other
-    searches; their constants are then fitted; the best equations by accuracy and simplicity are kept, and one of them is
+    searches; their constants are fitted; the best equations by accuracy and simplicity are kept, and one of them is
     chosen.
 
     Parameters
