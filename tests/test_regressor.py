@@ -170,6 +170,7 @@ def test_no_time_at_all_gives_a_constant_or_affine_equation(random_weights, fram
 INTERRUPTED = """
 import os, signal, sys, threading, time, warnings
 import numpy as np
+import torch  # an interrupt in the middle of its import would leave files open
 from nesymres_sk import NeuralSymbolicRegressor
 
 X = np.random.default_rng(0).uniform(1, 3, (90, 2))

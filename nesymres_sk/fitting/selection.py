@@ -104,7 +104,11 @@ def description_length(
     else:
         noise = max(error, variance)
     residuals = 0.5 * n_rows * math.log(max(noise, floor))
-    return residuals + structure_length(expression, n_variables) + constants
+    # The correction of AICc (Hurvich and Tsai 1989), the noise being one more constant: in a table of eight rows a few
+    # constants reach any accuracy, and of the thousands of equations of a search some do. Nothing for long tables.
+    n_free = n_fitted + 1
+    few_rows = n_free * (n_free + 1) / max(freedom - 2.0, 0.5)
+    return residuals + structure_length(expression, n_variables) + constants + few_rows
 
 
 def scores(losses: Sequence[float], complexities: Sequence[int]) -> list[float]:

@@ -111,3 +111,14 @@ def test_description_length_grows_with_the_error():
     lengths = [description_length(LAW, error, 50, 1, 1e-24, 1.0) for error in (1e-3, 1e-2, 1e-1)]
     assert lengths == sorted(lengths)
     assert lengths[1] - lengths[0] == pytest.approx(25 * np.log(10))
+
+
+def test_constants_that_few_rows_cannot_carry_do_not_pay():
+    """Eight rows: a law with one constant, and a formula with six that is a million times as accurate."""
+    law = parse("365.2 * sqrt(x1 ** 3)")
+    formula = parse("373.1 * (x1 + 0.0303 - 0.00043 * atan(10.49 * cos(x1))) ** 1.496 - 19.37 * x1")
+    settings = {"n_variables": 1, "floor": 1e-30, "variance": 0.7}
+    lengths = [description_length(e, error, 8.0, **settings) for e, error in ((law, 3e-9), (formula, 1e-15))]
+    assert lengths[0] < lengths[1]
+    lengths = [description_length(e, error, 100.0, **settings) for e, error in ((law, 3e-9), (formula, 1e-15))]
+    assert lengths[0] > lengths[1]
