@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.parser import parse
 from nesymres_sk.fitting.constants import fit_skeletons
 from nesymres_sk.fitting.selection import choose, constants_length, description_length, scores, structure_length
 from nesymres_sk.prior.recipes import RECIPES
@@ -115,8 +116,11 @@ def test_description_length_grows_with_the_error():
 
 def test_constants_that_few_rows_cannot_carry_do_not_pay():
     """Eight rows: a law with one constant, and a formula with six that is a million times as accurate."""
-    law = parse("365.2 * sqrt(x1 ** 3)")
-    formula = parse("373.1 * (x1 + 0.0303 - 0.00043 * atan(10.49 * cos(x1))) ** 1.496 - 19.37 * x1")
+    law = parse("365.2227827136302 * sqrt(x1 ** 3)")
+    wave = "0.0004393664520631003 * atan(10.491878764224735 * cos(x1))"
+    formula = parse(
+        f"373.1822151101146 * (x1 + 0.03029286017176151 - {wave}) ** 1.4960787282304093 - 19.374363826145906 * x1"
+    )
     settings = {"n_variables": 1, "floor": 1e-30, "variance": 0.7}
     lengths = [description_length(e, error, 8.0, **settings) for e, error in ((law, 3e-9), (formula, 1e-15))]
     assert lengths[0] < lengths[1]
