@@ -36,9 +36,11 @@ def test_a_callback_sees_the_best_and_stops(random_weights, frame):
     model.fit(frame, y, callback=callback)
     assert len(seen) == 3
     assert seen[-1].elapsed < 20
-    assert model.equation_ == seen[-1].equation
+    # what was waiting for simple constants still gets them at the end, so that the choice may be a little simpler
     row = model.equations_.loc[model.best_index_]
-    assert (row["complexity"], row["loss"], row["r2"]) == (seen[-1].complexity, seen[-1].loss, seen[-1].r2)
+    assert row["complexity"] <= seen[-1].complexity
+    assert row["loss"] == pytest.approx(seen[-1].loss, rel=0.2)
+    assert row["r2"] == pytest.approx(seen[-1].r2, abs=0.01)
     assert seen[0].n_fitted < seen[-1].n_fitted
     assert "mass" in seen[-1].equation or "speed" in seen[-1].equation
     with pytest.raises(TypeError, match="callable"):
