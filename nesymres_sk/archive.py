@@ -149,14 +149,13 @@ def pareto_table(front: list[Entry], table: Table, names: list[str]) -> pd.DataF
 
     errors = np.array([entry.error for entry in front])
     complexities = [entry.complexity for entry in front]
-    variance = table.variance
     with np.errstate(over="ignore", under="ignore"):
         losses = errors * table.y_scale * table.y_scale
     return pd.DataFrame(
         {
             "complexity": complexities,
             "loss": losses,
-            "r2": 1.0 - errors / variance if variance > 0 else np.ones(len(errors)),
+            "r2": table.r2(errors),
             "score": scores(np.maximum(errors, table.floor).tolist(), complexities),
             "log_prob": [entry.log_prob for entry in front],
             "equation": [to_infix(entry.expression, names) for entry in front],

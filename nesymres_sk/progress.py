@@ -169,12 +169,11 @@ class Reporter:
 
         with np.errstate(over="ignore", under="ignore"):
             loss = float(entry.error * stage.table.y_scale * stage.table.y_scale)
-        variance = stage.table.variance
         return FoundEquation(
             equation=to_infix(entry.expression, [self._names[column] for column in stage.columns.tolist()]),
             complexity=entry.complexity,
             loss=loss,
-            r2=1.0 - entry.error / variance if variance > 0 else 1.0,
+            r2=stage.table.r2(entry.error),
             elapsed=self._deadline.elapsed,
             n_fitted=self.n_fitted,
         )

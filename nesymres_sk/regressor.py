@@ -94,7 +94,8 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         Chosen equation in the names of the columns of ``X``, or ``x1``, ``x2``, … by position.
     equations_ : pandas.DataFrame
         Pareto front in order of complexity: ``complexity`` (nodes), ``loss`` (mean squared error), ``r2``, ``score``
-        (drop of log-loss per node), ``log_prob`` (of the skeleton, NaN if no proposer made it), ``equation``.
+        (drop of log-loss per node), ``log_prob`` (of the skeleton under its proposer, NaN if that has none),
+        ``equation``.
     best_index_ : int
         Row of ``equations_`` that was chosen.
     expressions_ : list of Expression

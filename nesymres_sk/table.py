@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.scaling import column_scales, generic, scale_of
@@ -22,8 +24,12 @@ _CHUNK = 65_536
 _NATURAL_RANGE = (1e-30, 1e30)
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
 EXACT = 1e-24
+#: Weights from this power of two on are whole numbers whether they count anything or not.
+_LARGEST_COUNT = 53
 #: Relative precision of a target in double precision, and in single precision, to which it may have been rounded.
 _DOUBLE, _SINGLE = 1e-15, 2.0**-23
+
+T = TypeVar("T", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,17 @@ class Table:
             Non-negative, not all zero. Whole numbers count as repetitions of their row.
         """
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        unit = int(np.frexp(weight.max())[1])
+        weight = np.ldexp(weight, -unit)  # exact; sums and squares of weights of any size stay in range
         kept = weight > 0
         if not kept.all():
             X, y, weight = X[kept], y[kept], weight[kept]
         if len(y) <= _MERGE_LIMIT:
             X, y, weight = _merge(X, y, weight)
         total = float(weight.sum())
-        if np.all(weight == np.round(weight)):
-            n_effective = total
+        counts = np.ldexp(weight, unit)
+        if unit <= _LARGEST_COUNT and np.all(counts == np.round(counts)):
+            n_effective = float(counts.sum())
         else:  # Kish's effective number of observations, which does not depend on the unit of the weights
             n_effective = total * total / float(np.square(weight).sum())
         uniform = bool(np.all(weight == weight[0]))
@@ -107,10 +116,15 @@ class Table:
         return self.y / self.y_scale
 
     @cached_property
+    def mean(self) -> float:
+        """Weighted mean of the target in the user's units; rounding never takes it out of the target's range."""
+        mean = np.average(self.scaled_y, weights=self.weight) * self.y_scale
+        return float(np.clip(mean, self.y.min(), self.y.max()))
+
+    @cached_property
     def variance(self) -> float:
-        """Weighted variance of the scaled target."""
-        y = self.scaled_y
-        return float(np.average(np.square(y - np.average(y, weights=self.weight)), weights=self.weight))
+        """Weighted variance of the scaled target: the error of the mean as an equation, to the last digit."""
+        return self.error(Expression((v.CONSTANT,), (self.mean,)))
 
     @cached_property
     def floor(self) -> float:
@@ -145,13 +159,21 @@ class Table:
         for start in range(0, self.n_rows, _CHUNK):
             rows = slice(start, start + _CHUNK)
             with np.errstate(all="ignore"):
-                squares = np.square((evaluate(expression, self.X[rows]) - self.y[rows]) / self.y_scale)
+                differences = evaluate(expression, self.X[rows])
+                differences *= 0.5  # which is exact: two numbers near opposite ends of the range have a difference, too
+                differences -= 0.5 * self.y[rows]
+                differences /= 0.5 * self.y_scale
+                squares = np.square(differences)
                 if self.weight is not None:
                     squares *= self.weight[rows]
                 total += float(squares.sum())
             if not total <= limit * self.n_rows:
                 return np.inf
         return total / self.n_rows if np.isfinite(total) else np.inf
+
+    def r2(self, error: T) -> T:
+        """Coefficient of determination of an equation, or of several, with this error; 1 if the target is constant."""
+        return 1.0 - error / (self.variance or np.inf)
 
 
 def _merge(

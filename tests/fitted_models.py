@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from strategies import reference_values
 
 from nesymres_sk import NeuralSymbolicRegressor
-from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions.expression import Expression, Node
+from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.infix import to_infix
+from nesymres_sk.expressions.operators import Operator
 
 #: Operators of IEEE arithmetic, which give the same bits everywhere; all others may differ in the last digits.
 _EXACT = {"add", "sub", "mul", "div", "neg", "inv", "sqrt", "square", "abs"}
@@ -62,11 +63,15 @@ def well_determined(expression: Expression, X: NDArray[np.float64]) -> NDArray[n
     All values that a library may round differently are moved a thousand times as much, several times.
     """
     rng = np.random.default_rng(1)
+
+    def rounded(row: Operator, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values if row.name in _EXACT else values * (1 + 2e-13 * rng.uniform(-1, 1, len(X)))
+
+    wanted = reference_values(expression, X)
+    stable = np.ones(len(X), dtype=bool)
     with np.errstate(all="ignore"):
-        wanted = _moved(expression.to_tree(), X, rng, 0.0)
-        stable = np.ones(len(X), dtype=bool)
         for _ in range(8):
-            moved = _moved(expression.to_tree(), X, rng, 2e-13)
+            moved = reference_values(expression, X, rounded)
             close = np.abs(moved - wanted) <= 1e-10 * np.abs(wanted)
             stable &= np.where(np.isfinite(wanted), close, _kind(moved) == _kind(wanted))
     return stable
@@ -79,19 +84,6 @@ def assert_same(
     assert found.shape == wanted.shape
     np.testing.assert_array_equal(_kind(found)[where], _kind(wanted)[where])
     np.testing.assert_allclose(found[where], wanted[where], rtol=1e-9, atol=0)
-
-
-def _moved(node: Node, X: NDArray[np.float64], rng: np.random.Generator, by: float) -> NDArray[np.float64]:
-    token = node[0]
-    if token == v.CONSTANT:
-        return np.full(len(X), node[1])
-    if v.is_variable(token):
-        return X[:, token - v.FIRST_VARIABLE]
-    if v.is_integer(token):
-        return np.full(len(X), float(token - v.FIRST_INTEGER + 1))
-    row = v.operator_of(token)
-    value = row.value(*(_moved(child, X, rng, by) for child in node[1:]))
-    return value if row.name in _EXACT else value * (1 + by * rng.uniform(-1, 1, len(X)))
 
 
 def _kind(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, Node
-from nesymres_sk.expressions.operators import OPERATORS
+from nesymres_sk.expressions.operators import OPERATORS, Operator
 
 _UNARY = [v.operator_token(row.name) for row in OPERATORS if row.arity == 1]
 _BINARY = [v.operator_token(row.name) for row in OPERATORS if row.arity == 2]
@@ -20,6 +21,8 @@ _NUMBERS = st.one_of(
     st.sampled_from([-3.0, -1.0, 0.5, 1.0, 2.0, 2.5, 0.1]),
     st.integers(-10_000, 10_000).map(lambda thousandths: thousandths / 1000),
 )
+
+Rounding = Callable[[Operator, NDArray[np.float64]], NDArray[np.float64]]
 
 
 def _leaves(n_variables: int, constants: st.SearchStrategy[float]) -> st.SearchStrategy[Node]:
@@ -55,13 +58,18 @@ def expressions(
     return trees.map(Expression.from_tree).filter(lambda expression: expression.complexity <= max_length)
 
 
-def reference_values(expression: Expression, X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values ``[n]`` on points ``X[n, d]`` by the reference functions of the operator table."""
+def reference_values(
+    expression: Expression, X: NDArray[np.float64], rounded: Rounding = lambda _, values: values
+) -> NDArray[np.float64]:
+    """Values ``[n]`` on points ``X[n, d]`` by the reference functions of the operator table.
+
+    ``rounded`` may move what each operator gives, as another library might.
+    """
     with np.errstate(all="ignore"):
-        return _values(expression.to_tree(), X)
+        return _values(expression.to_tree(), X, rounded)
 
 
-def _values(node: Node, X: NDArray[np.float64]) -> NDArray[np.float64]:
+def _values(node: Node, X: NDArray[np.float64], rounded: Rounding) -> NDArray[np.float64]:
     token = node[0]
     if token == v.CONSTANT:
         return np.full(len(X), node[1])
@@ -69,7 +77,8 @@ def _values(node: Node, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return X[:, token - v.FIRST_VARIABLE]
     if v.is_integer(token):
         return np.full(len(X), float(token - v.FIRST_INTEGER + 1))
-    return v.operator_of(token).value(*(_values(child, X) for child in node[1:]))
+    row = v.operator_of(token)
+    return rounded(row, row.value(*(_values(child, X, rounded) for child in node[1:])))
 
 
 def points(n: int = 60, d: int = 3, seed: int = 0) -> NDArray[np.float64]:

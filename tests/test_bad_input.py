@@ -4,22 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.model import registry
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
-
-
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory):
-    """Path of a small untrained network: what the estimator promises does not depend on good proposals."""
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-import torch
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -22,18 +21,13 @@ from sklearn.utils import estimator_html_repr
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory):
+def new(random_weights):
     """Makes estimators with a small untrained network: nothing here depends on good proposals."""
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
     return lambda **parameters: NeuralSymbolicRegressor(
-        str(directory), **{"random_state": 0, "beam_size": 4} | parameters
+        random_weights, **{"random_state": 0, "beam_size": 4} | parameters
     )
 
 
@@ -155,10 +149,10 @@ def test_several_targets_with_weights(new, frame, y):
         new().fit(frame, targets)
 
 
-def test_the_network_is_loaded_once_for_many_fits(new, frame, tmp_path, monkeypatch):
+def test_the_network_is_loaded_once_for_many_fits(new, network, frame, tmp_path, monkeypatch):
     from nesymres_sk.model import checkpoint
 
-    save_network(Network(PRESETS["tiny"]), tmp_path, "other", {"trained": "not at all"})
+    save_network(network, tmp_path, "other", {"trained": "not at all"})
     loads = []
     load = checkpoint.load_network
     monkeypatch.setattr(

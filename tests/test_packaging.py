@@ -108,3 +108,11 @@ def test_installed_wheel_finds_its_own_weights(installed: Path, tmp_path: Path):
     ).splitlines()
     assert len(lines) >= 2
     assert [line for line in lines if not Path(line).is_relative_to(installed)] == []
+
+
+def test_installed_wheel_has_the_command(installed: Path, tmp_path: Path):
+    (entry_points,) = installed.glob("nesymres_sk-*.dist-info/entry_points.txt")
+    assert "nesymres = nesymres_sk.cli.main:main" in entry_points.read_text(encoding="utf-8").splitlines()
+    environment = os.environ | {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"}
+    printed = run(str(installed / "bin" / "nesymres"), "weights", "list", "--json", cwd=tmp_path, env=environment)
+    assert Path(json.loads(printed)["directory"]).is_relative_to(installed)

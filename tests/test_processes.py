@@ -12,26 +12,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import nesymres_sk
 from nesymres_sk import EquateConfig, NeuralSymbolicRegressor
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 
 ROOT = Path(nesymres_sk.__file__).parent.parent
 #: What the pickle of a fitted estimator may weigh, in bytes.
 LIMIT = 200_000
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +35,14 @@ def noisy(frame):
 
 
 @pytest.fixture(scope="module")
-def models(weights, frame, noisy):
+def models(random_weights, frame, noisy):
     ways = {
         "plain": {},
         "fine-tuned": {"finetune": EquateConfig(n_bags=4, bag_size=20, epochs=1, n_starts=2, n_steps=2)},
         "with a time limit": {"max_time": 1},
     }
     return {
-        way: NeuralSymbolicRegressor(weights, beam_size=4, random_state=0, **parameters).fit(frame, noisy)
+        way: NeuralSymbolicRegressor(random_weights, beam_size=4, random_state=0, **parameters).fit(frame, noisy)
         for way, parameters in ways.items()
     }
 
@@ -98,23 +86,23 @@ def test_another_process_predicts_the_same(models, frame, tmp_path):
         np.testing.assert_array_equal(values, values_of(models[way], frame))
 
 
-def test_an_estimator_of_a_wide_table_is_small(weights):
+def test_an_estimator_of_a_wide_table_is_small(random_weights):
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.normal(size=(300, 200))).add_prefix("a column with a rather long name ")
-    model = NeuralSymbolicRegressor(weights, beam_size=2, random_state=0).fit(wide, wide.iloc[:, 7] ** 2)
+    model = NeuralSymbolicRegressor(random_weights, beam_size=2, random_state=0).fit(wide, wide.iloc[:, 7] ** 2)
     assert len(pickle.dumps(model)) < LIMIT
 
 
-def test_folds_in_two_processes_give_what_one_gives(weights, frame, noisy):
-    model = NeuralSymbolicRegressor(weights, beam_size=4, random_state=0)
+def test_folds_in_two_processes_give_what_one_gives(random_weights, frame, noisy):
+    model = NeuralSymbolicRegressor(random_weights, beam_size=4, random_state=0)
     with joblib.parallel_config("loky"):
         there = cross_val_score(model, frame, noisy, cv=2, n_jobs=2, error_score="raise")
     here = cross_val_score(model, frame, noisy, cv=2, error_score="raise")
     np.testing.assert_allclose(there, here, rtol=1e-9)
 
 
-def test_each_process_loads_the_network_once(weights, frame, noisy):
-    model = NeuralSymbolicRegressor(weights, beam_size=4, random_state=0)
+def test_each_process_loads_the_network_once(random_weights, frame, noisy):
+    model = NeuralSymbolicRegressor(random_weights, beam_size=4, random_state=0)
 
     def fits():  # travels by value: other processes cannot import this file
         from nesymres_sk.model import checkpoint
@@ -132,10 +120,10 @@ def test_each_process_loads_the_network_once(weights, frame, noisy):
         assert max(joblib.Parallel(n_jobs=2)(joblib.delayed(fits)() for _ in range(2))) <= 1
 
 
-def test_a_search_on_a_dask_cluster(weights, frame):
+def test_a_search_on_a_dask_cluster(random_weights, frame):
     distributed = pytest.importorskip("distributed")
     y = 2 * frame["mass"] * frame["speed"]
-    model = NeuralSymbolicRegressor(weights, random_state=0)
+    model = NeuralSymbolicRegressor(random_weights, random_state=0)
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,

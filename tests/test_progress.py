@@ -1,27 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
 from nesymres_sk import NeuralSymbolicRegressor
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
-
-
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory):
-    """Path of a small untrained network: what a search shows does not depend on good proposals."""
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
-
-
-@pytest.fixture(scope="module")
-def frame():
-    rng = np.random.default_rng(0)
-    return pd.DataFrame({"mass": rng.uniform(1, 3, 90), "speed": rng.uniform(0.5, 2, 90)})
 
 
 def test_a_callback_sees_the_best_and_stops(random_weights, frame):

@@ -15,24 +15,6 @@ from sklearn.preprocessing import StandardScaler
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.expressions.parser import parse
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
-
-
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory):
-    """Path of a small untrained network: what the estimator promises does not depend on good proposals."""
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
-
-
-@pytest.fixture(scope="module")
-def frame():
-    rng = np.random.default_rng(0)
-    return pd.DataFrame({"mass": rng.uniform(1, 3, 90), "speed": rng.uniform(0.5, 2, 90)})
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +147,15 @@ def test_max_time_is_honoured(random_weights, frame):
 def test_no_time_at_all_gives_a_constant_or_affine_equation(random_weights, frame):
     model = NeuralSymbolicRegressor(random_weights, max_time=1e-6).fit(frame, frame["mass"] * 2.5 + 1)
     assert model.score(frame, frame["mass"] * 2.5 + 1) > 0.999
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 1e5])
+def test_the_constant_explains_exactly_nothing(random_weights, frame, shift):
+    y = np.random.default_rng(int(shift)).normal(size=90) + shift
+    for weight in (None, frame["speed"]):
+        model = NeuralSymbolicRegressor(random_weights, max_time=1e-6).fit(frame, y, sample_weight=weight)
+        assert model.equations_["r2"][0] == 0.0
+        assert (model.equations_["r2"][1:] > 0.0).all()
 
 
 INTERRUPTED = """

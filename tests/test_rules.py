@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.archive import Archive, Entry
@@ -13,27 +12,9 @@ from nesymres_sk.expressions.operators import BY_NAME
 from nesymres_sk.fitting.linear import affine_equations
 from nesymres_sk.judge import FitOptions, Judge
 from nesymres_sk.knowledge import Knowledge
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import Candidate
 from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.table import Table
-
-
-@pytest.fixture(scope="module")
-def random_weights(tmp_path_factory):
-    """Path of a small untrained network, which proposes all sorts of things."""
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
-
-
-@pytest.fixture(scope="module")
-def frame():
-    rng = np.random.default_rng(0)
-    return pd.DataFrame({"mass": rng.uniform(1, 3, 90), "speed": rng.uniform(0.5, 2, 90)})
 
 
 class Only(NeuralSymbolicRegressor):

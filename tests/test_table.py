@@ -81,6 +81,29 @@ def test_fractional_weights_count_as_their_effective_number():
     assert table.n_effective == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("unit", [5e-324, 1e-310, 1e-200, 1e200, 1e307])
+def test_weights_of_any_size(data, unit):
+    X, y = data
+    share = np.random.default_rng(3).uniform(1.0, 9.0, len(y))
+    share = share if unit >= 1e-200 else np.round(share)  # the smallest numbers have no digits
+    table, reference = Table.prepare(X, y, share * unit), Table.prepare(X, y, share * 0.1)
+    np.testing.assert_allclose(table.weight, reference.weight, rtol=1e-12)
+    assert table.n_effective == pytest.approx(reference.n_effective)
+
+
+def test_large_weights_are_no_counts(data):
+    X, y = data
+    assert Table.prepare(X, y, np.full(len(y), 1e20)).n_effective == pytest.approx(len(y))
+
+
+def test_targets_at_both_ends_of_the_range_have_finite_errors(data):
+    X = data[0]
+    y = np.where(X[:, 0] > 1.0, 1.0, -1.0) * np.finfo(float).max
+    table = Table.prepare(X, y)
+    assert np.isfinite(table.variance)
+    assert np.isfinite(table.error(parse("1.7e308")))
+
+
 def test_single_precision_is_seen_and_taken_for_rounding(data):
     X = data[0]
     y = 2.345 * X[:, 0] * X[:, 1]
@@ -89,3 +112,13 @@ def test_single_precision_is_seen_and_taken_for_rounding(data):
     assert single.error(law) > double.floor
     assert single.error(law) <= single.floor
     assert single.error(parse("2.34501 * x1 * x2")) > single.floor
+
+
+@pytest.mark.parametrize("value", [0.1, -2.022611435365571, 4.4114907577693166e-05, 22.461490580495727])
+@pytest.mark.parametrize("n", [7, 43, 199])
+def test_the_mean_of_a_constant_target_is_that_constant(value, n):
+    X = np.random.default_rng(n).normal(size=(n, 1))
+    table = Table.prepare(X, np.full(n, value), np.random.default_rng(0).uniform(0.1, 3.0, n))
+    assert table.mean == value
+    assert table.variance == 0.0
+    assert table.r2(0.0) == 1.0

@@ -15,13 +15,14 @@ from typing import Any
 from nesymres_sk.benchmarks.metrics import Score
 from nesymres_sk.benchmarks.report import grouped, tables
 from nesymres_sk.benchmarks.results import Row, read_rows
+from nesymres_sk.drawing import BLUE, GREY, ORANGE, finish, picture
 
 _COLOURS = {
-    "ours": "#2f6690",
+    "ours": BLUE,
     "network": "#7fb2d6",
     "beam": "#1b9e77",
-    "prior": "#e07a1f",
-    "operon": "#8a8f98",
+    "prior": ORANGE,
+    "operon": GREY,
     "gplearn": "#b8a1c9",
 }
 _PANEL_WIDTH, _PANEL_HEIGHT = 2.2, 2.4
@@ -33,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="results written with --json")
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where the pictures go")
     args = parser.parse_args(arguments)
-    rows = list({row.case: row for file in args.files for row in read_rows(file)}.values())
-    print(tables(rows), end="\n\n")
-    for path in save_curves(rows, args.out):
-        print(path)
+    try:
+        rows = list({row.case: row for file in args.files for row in read_rows(file)}.values())
+        print(tables(rows), end="\n\n")
+        print(*save_curves(rows, args.out), sep="\n")
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
     return 0
 
 
@@ -60,23 +63,17 @@ def save_curves(rows: Sequence[Row], directory: Path) -> list[Path]:
     ImportError
         If matplotlib is not installed.
     """
-    from nesymres_sk.prior.plots import STYLE, load_matplotlib, save_figure
-
-    matplotlib = load_matplotlib()
-    directory.mkdir(parents=True, exist_ok=True)
     pictures: dict[tuple[str, int], dict[float, list[Row]]] = {}
     for (suite, noise, points), group in grouped(rows).items():
         pictures.setdefault((suite, points), {})[noise] = group
     most_points = {suite: max(points for other, points in pictures if other == suite) for suite, _ in pictures}
     paths = []
-    with matplotlib.rc_context(STYLE):
-        for (suite, points), by_noise in pictures.items():
-            size = (3 * _PANEL_WIDTH, len(by_noise) * _PANEL_HEIGHT + 0.4)
-            figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    for (suite, points), by_noise in pictures.items():
+        few = "" if points == most_points[suite] else f"-{points}-points"
+        paths.append(directory / f"benchmark-{suite}{few}.png")
+        size = (3 * _PANEL_WIDTH, len(by_noise) * _PANEL_HEIGHT + 0.4)
+        with picture(paths[-1], size) as figure:
             _draw(figure, dict(sorted(by_noise.items())))
-            few = "" if points == most_points[suite] else f"-{points}-points"
-            paths.append(directory / f"benchmark-{suite}{few}.png")
-            save_figure(figure, paths[-1])
     return paths
 
 
@@ -97,8 +94,7 @@ def _draw(figure: Any, by_noise: dict[float, list[Row]]) -> None:
             limits = sorted({row.case.time for row in rows})
             axes.set_xticks(limits, [f"{limit:g}" for limit in limits])
             axes.minorticks_off()
-            axes.grid(axis="both", color="#e3e5e8", lw=0.7)
-            axes.tick_params(length=0)
+            finish(axes)
         line[0].set_ylabel("% of problems" if len(by_noise) == 1 else f"noise {noise:g}: % of problems")
     for axes in panels[-1]:
         axes.set_xlabel("seconds")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,8 @@ from nesymres_sk.benchmarks.metrics import score
 from nesymres_sk.benchmarks.problems import Problem
 from nesymres_sk.benchmarks.results import Case, Results, Row
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.processes import one_thread_each
 
-#: Thread pools are sized when a library is imported, so the limits must be in the environment of a fresh process.
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
 _warm: set[str] = set()
 
 
@@ -108,36 +104,30 @@ def run(plan: Plan, results: Results, jobs: int = 1, stop_after: float | None = 
     if not waiting:
         return
     deadline = Deadline(stop_after)
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    pool = ProcessPoolExecutor(min(jobs, len(waiting)), multiprocessing.get_context("spawn"), _prepare)
-    try:
-        running: dict[Future[Row], tuple[Problem, list[Case]]] = {}
-        waiting.reverse()
-        while waiting or running:
-            # no more than the processes can take, so that nothing is begun after the deadline
-            while waiting and len(running) < jobs and not deadline.passed:
-                problem, cases, case = waiting.pop()
-                running[pool.submit(fit, problem, case)] = problem, cases
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                problem, cases = running.pop(future)
-                row = future.result()
-                results.add(row)
-                yield row
-                reused, next_case = _next(cases, results)
-                yield from reused
-                if next_case is not None:
-                    waiting.append((problem, cases, next_case))
-    finally:
-        pool.shutdown(cancel_futures=True)
-        results.write()
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with one_thread_each():
+        pool = ProcessPoolExecutor(min(jobs, len(waiting)), multiprocessing.get_context("spawn"), _prepare)
+        try:
+            running: dict[Future[Row], tuple[Problem, list[Case]]] = {}
+            waiting.reverse()
+            while waiting or running:
+                # no more than the processes can take, so that nothing is begun after the deadline
+                while waiting and len(running) < jobs and not deadline.passed:
+                    problem, cases, case = waiting.pop()
+                    running[pool.submit(fit, problem, case)] = problem, cases
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    problem, cases = running.pop(future)
+                    row = future.result()
+                    results.add(row)
+                    yield row
+                    reused, next_case = _next(cases, results)
+                    yield from reused
+                    if next_case is not None:
+                        waiting.append((problem, cases, next_case))
+        finally:
+            pool.shutdown(cancel_futures=True)
+            results.write()
 
 
 def _next(cases: Sequence[Case], results: Results) -> tuple[list[Row], Case | None]:

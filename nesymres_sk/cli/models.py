@@ -140,10 +140,12 @@ def _as_fitted(model: NeuralSymbolicRegressor, table: pd.DataFrame) -> Any:
 
 
 def _draw(model: NeuralSymbolicRegressor, options: argparse.Namespace) -> None:
+    from nesymres_sk.drawing import load_pyplot
+
     try:
-        import matplotlib.pyplot as plt
-    except ImportError:
-        raise CommandError("plots need matplotlib: pip install 'nesymres-sk[plot]'") from None
+        plt = load_pyplot()
+    except ImportError as error:
+        raise CommandError(str(error)) from None
     plt.switch_backend("agg")
     display: Any
     if options.picture == "front":

@@ -191,7 +191,7 @@ class Instances:
         return [candidate for _, candidate, _ in self._bags]
 
     def records(self, deadline: Deadline) -> list[Record]:
-        """The candidates with their constants fitted to their bags; those that are undefined there are left out."""
+        """The candidates fitted to their bags; those that are undefined there or too long are left out."""
         records = []
         for rows, candidate, multiplicity in self._bags:
             if deadline.passed:
@@ -208,6 +208,10 @@ class Instances:
         try:
             closed = close(skeleton)
         except ValueError:
+            return None
+        longest = self._network.config.max_length
+        label = next((form for form in (closed, skeleton) if form.complexity <= longest), None)
+        if label is None:
             return None
         X, y = table.X[rows], table.y[rows]
         fit = fit_skeletons(
@@ -229,8 +233,6 @@ class Instances:
                 return None
             variance = float(np.var(y / table.y_scale))
             r2 = 1.0 - float(fit.losses[0]) / variance if variance > 0.0 else 1.0
-        longest = self._network.config.max_length
-        label = closed if closed.complexity <= longest else skeleton
         value = score(r2, label.complexity, longest, self._config.simplicity)
         return Record(rows, label, outputs, value, multiplicity)
 

@@ -20,7 +20,7 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical_algebra import add, multiply, power
 from nesymres_sk.expressions.canonical_functions import MINUS, UNARY
 from nesymres_sk.expressions.canonical_powers import raise_to
-from nesymres_sk.expressions.canonical_values import FREE, PURE, Degenerate, Value
+from nesymres_sk.expressions.canonical_values import FREE, PURE, Degenerate, Value, finite
 from nesymres_sk.expressions.canonical_writing import write
 from nesymres_sk.expressions.expression import Expression
 
@@ -33,7 +33,7 @@ _LEAVES: dict[int, Value] = {
 def _divide(a: Value, b: Value) -> Value:
     # numbers are divided directly, since 3 * (1/5) is not the float 3/5
     if b[0] != FREE and b[0] != 0.0 and a[0] != FREE:
-        return multiply((a[0] / b[0], a[1]), power((1.0, b[1]), -1))
+        return multiply((finite(a[0] / b[0]), a[1]), power((1.0, b[1]), -1))
     return multiply(a, power(b, -1))
 
 

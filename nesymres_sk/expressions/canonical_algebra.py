@@ -31,6 +31,7 @@ from nesymres_sk.expressions.canonical_values import (
     has_free_term,
     is_real,
     is_sum,
+    plus,
     scaled,
     signless,
     sum_base,
@@ -55,7 +56,7 @@ def sum_of(terms: Iterable[Term]) -> Value:
                 loose.append(term)
                 break
         else:
-            merged[factors] = merged[factors] + coefficient if factors in merged else coefficient
+            merged[factors] = plus(merged[factors], coefficient) if factors in merged else coefficient
     constant = merged.get(()) or None
     kept = [term for term in merged.items() if term[1]]
     kept += loose

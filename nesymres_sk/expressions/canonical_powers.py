@@ -27,6 +27,7 @@ from nesymres_sk.expressions.canonical_values import (
     Value,
     finite,
     function,
+    is_inverse,
     is_real,
     kind_of,
     terms_of,
@@ -77,7 +78,7 @@ def logarithm(argument: Value) -> Value:
             return algebra.add(outside, (float(exponent), ((function(LOG, (1.0, ((base, 1),))), 1),)))
     sign = 1.0
     value: Value = (coefficient, tuple(inside))
-    if inside[0][1] < 0:  # log(x2/x1) and -log(x1/x2) are the same term
+    if is_inverse(inside):  # log(x2/x1) and -log(x1/x2) are the same term
         value = algebra.power(value, -1)
         sign = -1.0
     return algebra.add(outside, (sign, ((function(LOG, value), 1),)))
@@ -119,7 +120,7 @@ def root(value: Value) -> Value:
     else:
         inside = algebra.product(coefficient, inner)
         sign = 1
-        if inside[1][0][1] < 0:  # sqrt(x2/x1) and 1/sqrt(x1/x2) are the same factor
+        if is_inverse(inside[1]):  # sqrt(x2/x1) and 1/sqrt(x1/x2) are the same factor
             inside = algebra.power(inside, -1)
             sign = -1
         outer.append((function(MUL, inside), 0.5 * sign))
@@ -155,7 +156,7 @@ def raise_to(base: Value, exponent: Value) -> Value:
             scale, coefficient = _constant_power(coefficient, number), 1.0
         if scale != 1.0:
             return algebra.multiply((scale, ()), raise_to((coefficient, factors), exponent))
-        if factors[0][1] < 0:
+        if is_inverse(factors):
             return raise_to(algebra.power(base, -1), algebra.multiply((-1.0, ()), exponent))
     elif not factors:
         if coefficient == FREE:

@@ -20,7 +20,7 @@ that ``C*(x1 + C*x2)`` and ``C*x1 + C*x2`` are the same value; writing puts the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nesymres_sk.expressions import vocabulary as v
 
@@ -69,6 +69,19 @@ def times(a: float, b: float) -> float:
     if a == FREE or b == FREE:
         return 0.0 if a == 0.0 or b == 0.0 else FREE
     return finite(a * b)
+
+
+def plus(a: float, b: float) -> float:
+    """Sum of two coefficients."""
+    return FREE if a == FREE or b == FREE else finite(a + b)
+
+
+def is_inverse(factors: Sequence[tuple[Base, float]]) -> bool:
+    """Of the sorted factors of a product and those of its inverse: whether these are the ones that are turned."""
+    if factors[0][1] > 0:
+        return False
+    # of two sums with free constants that look alike one may be above the line and one below
+    return len(factors) == 1 or sorted((base, -exponent) for base, exponent in factors) > list(factors)
 
 
 def signless(factors: Iterable[tuple[Base, float]]) -> bool:

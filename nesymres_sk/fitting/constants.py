@@ -168,7 +168,8 @@ def _run(
     factors = np.sqrt(table.weights) / scale
     # a few huge targets, near a pole for instance, would decide alone which start is best
     deviations = np.abs(table.y - np.median(table.y))
-    tamed = factors / (1.0 + deviations / (np.median(deviations) or math.inf))
+    with np.errstate(over="ignore"):
+        tamed = factors / (1.0 + deviations / (np.median(deviations) or math.inf))
     stop = np.zeros(1, np.int64)
 
     def work(first: int, last: int) -> None:

@@ -71,7 +71,10 @@ def factor(
     errors = (0.0,) * len(expression.constants) if errors is None else errors
     tree = _with_errors(expression.to_tree(), list(errors)[::-1])
     writer = _Writer({})
-    writer.write(tree)
+    try:
+        writer.write(tree)
+    except ArithmeticError:
+        return expression
     best, shortest = expression, cost(expression)
     if not writer.sizes:
         return best
@@ -105,7 +108,7 @@ def _descend(
 def _attempt(tree: Node, pivots: dict[int, int]) -> Expression | None:
     try:
         return Expression.from_tree(_Writer(pivots).write(tree))
-    except (OverflowError, ZeroDivisionError):
+    except ArithmeticError:
         return None
 
 
@@ -228,6 +231,8 @@ def _written_sum(terms: list[tuple[_Number, Node | None]]) -> Node:
 
 
 def _simplified(number: _Number) -> _Number:
+    if number.value == 0.0 or not math.isfinite(number.value):
+        raise OverflowError("a product of constants leaves the range of floating point numbers")
     found = nearest_simple(number.value, max(number.error, _ROUNDING) * abs(number.value))
     return number if found is None else _Number(found[1])
 

@@ -76,7 +76,7 @@ def affine_equations(table: Table, required: Sequence[int] = ()) -> list[Express
     triangle = compress(_design(table))
     ones, columns, target = triangle[:, :1], triangle[:, 1:-1], triangle[:, -1]
     chosen: list[int] = []
-    equations = [Expression((v.CONSTANT,), (_mean(table),))]
+    equations = [Expression((v.CONSTANT,), (table.mean,))]
     # A column that is constant, or repeats chosen ones, has nothing left after projection and is passed over.
     sizes = np.sqrt(np.sum(np.square(columns), axis=0))
     for _ in range(n_columns):
@@ -93,17 +93,13 @@ def affine_equations(table: Table, required: Sequence[int] = ()) -> list[Express
         gain = np.where(usable, np.abs(rest.T @ residual) / np.where(usable, lengths, 1.0), -1.0)
         chosen.append(int(gain.argmax()))
         system = np.hstack((ones, columns[:, chosen]))
-        intercept, *slopes = np.linalg.lstsq(system, target, rcond=None)[0] * table.y_scale
         with np.errstate(over="ignore"):
+            intercept, *slopes = np.linalg.lstsq(system, target, rcond=None)[0] * table.y_scale
             by_column = {column: slope / table.x_scales[column] for column, slope in zip(chosen, slopes, strict=True)}
         equation = _affine(float(intercept), by_column)
         if equation is not None:
             equations.append(equation)
     return equations
-
-
-def _mean(table: Table) -> float:
-    return float(np.average(table.scaled_y, weights=table.weight)) * table.y_scale
 
 
 def _design(table: Table, n_rows: int = 65_536) -> Iterable[NDArray[np.float64]]:

@@ -75,8 +75,10 @@ def simple_numbers(value: float) -> Iterator[SimpleNumber]:
                     yield SimpleNumber(sign * root, 0.25 * unit / root)
     exponent = math.floor(math.log10(abs(value)))
     for digits in range(1, _MAX_DIGITS + 1):
-        rounded = float(f"{value:.{digits - 1}e}")
-        yield SimpleNumber(rounded, 10.0 ** (exponent - digits + 1))
+        spacing = 10.0 ** (exponent - digits + 1)
+        if spacing == 0.0:  # the smallest numbers have fewer digits
+            break
+        yield SimpleNumber(float(f"{value:.{digits - 1}e}"), spacing)
 
 
 @lru_cache(_CACHED)

@@ -75,6 +75,7 @@ def screen(
     weights = tape.weights.copy()
     calm = Tape(code, left, right, length, tape.leaves, tape.XT, tape.y, weights, tape.rows, tape.adjoints)
     norm = 1.0
+    n_all = tape.y.size
     half = len(draws) // 2 if n_nonlinear > 1 else len(draws)
     elite = np.empty(ELITE, np.int64)
     for i in range(len(draws)):
@@ -89,7 +90,9 @@ def screen(
         elif i > 0:
             draws[i] = draws[0]
         if i > 0:
-            draw_start(code, left, right, length, skip, to_draw, context, direct, mate, m, tape.rows, draws[i], state)
+            draw_start(
+                code, left, right, length, skip, to_draw, context, direct, mate, m, tape.rows, draws[i], n_all, state
+            )
             norm = _calm(calm, tape, m)
         ready = everything if i > 0 else skip
         loss = normal_equations(calm, m, draws[i], ready, needed_linear, columns[n_nonlinear:], n_linear, gram, slope)

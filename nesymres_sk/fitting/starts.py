@@ -28,7 +28,8 @@ from nesymres_sk.fitting.structure import (
 _CONSTANT = v.CONSTANT
 _FIRST_OPERATOR = v.FIRST_OPERATOR
 _POWERS = np.array([-2.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0, 4.0])
-#: Most periods of a sine over the range of its argument that a start may have.
+#: Most periods of a sine over the range of its argument that a start may have. In few rows there are fewer: on a
+#: regular grid a sine with more than half a period between rows has the values of a slower one (Nyquist).
 _PERIODS = 20.0
 
 
@@ -55,11 +56,11 @@ def _sign(state: Any, negative: float) -> float:
 
 
 @kernel
-def _factor(state: Any, context: int, direct: bool, low: float, high: float, size: float, other: float) -> float:
+def _factor(state: Any, context: int, periods: float, low: float, high: float, size: float, other: float) -> float:
     """Factor of an operand with values from ``low`` to ``high``, added to something of the size ``other``."""
     if context == TRIGONOMETRIC:
         if high > low and uniform(state, 0.0, 1.0) < 0.6:
-            return _sign(state, 0.3) * 2.0 * math.pi * uniform(state, 0.0, _PERIODS) / (high - low)
+            return _sign(state, 0.3) * 2.0 * math.pi * uniform(state, 0.0, periods) / (high - low)
         return _sign(state, 0.3) * _magnitude(state, -1.0, 1.0) / size
     if context == EXPONENT:
         return _sign(state, 0.5) * _magnitude(state, -1.5, 1.2) / size
@@ -102,7 +103,15 @@ def _size(row: Any, n: int) -> float:
 
 @kernel
 def _draw(
-    state: Any, token: int, is_left: bool, operand: Any, n: int, context: int, direct: bool, other: float
+    state: Any,
+    token: int,
+    is_left: bool,
+    operand: Any,
+    n: int,
+    context: int,
+    direct: bool,
+    other: float,
+    periods: float,
 ) -> float:
     """Constant on one side of a binary operator whose other operand has the values ``operand[:n]``."""
     low, high = operand[0], operand[0]
@@ -111,11 +120,11 @@ def _draw(
         high = max(high, operand[j])
     size = _size(operand, n)
     if token == k.MUL:
-        return _factor(state, context, direct, low, high, size, other)
+        return _factor(state, context, periods, low, high, size, other)
     if token == k.DIV:
         if is_left:
-            return _factor(state, PLAIN, direct, low, high, 1.0 / size, other)
-        return 1.0 / _factor(state, context, direct, low, high, size, other)
+            return _factor(state, PLAIN, periods, low, high, 1.0 / size, other)
+        return 1.0 / _factor(state, context, periods, low, high, size, other)
     if token == k.ADD:
         return _offset(state, context, direct, low, high, size)
     if token == k.SUB:
@@ -145,12 +154,14 @@ def draw_start(
     n: int,
     rows: Any,
     constants: Any,
+    n_all: int,
     state: Any,
 ) -> None:
-    """Run a program on the first ``n`` points and draw the constants marked ``to_draw`` as they are met.
+    """Run a program on the first ``n`` of ``n_all`` points and draw the constants marked ``to_draw`` as they are met.
 
     ``rows`` must hold the values of the nodes in ``skip`` already.
     """
+    periods = min(_PERIODS, 0.5 * (n_all - 1))
     for i in range(length):
         if skip[i]:
             continue
@@ -178,9 +189,9 @@ def draw_start(
             if mate[i] >= 0 and (skip[mate[i]] or mate[i] < i):
                 other = _size(rows[mate[i]], n)
             if draw_a:
-                constants[left[a]] = _draw(state, token, True, rows[b], n, context[i], direct[i], other)
+                constants[left[a]] = _draw(state, token, True, rows[b], n, context[i], direct[i], other, periods)
                 rows[a, :n] = constants[left[a]]
             else:
-                constants[left[b]] = _draw(state, token, False, rows[a], n, context[i], direct[i], other)
+                constants[left[b]] = _draw(state, token, False, rows[a], n, context[i], direct[i], other, periods)
                 rows[b, :n] = constants[left[b]]
         k.binary(token, rows[a], rows[b], rows[i], n)

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from nesymres_sk.drawing import BLUE, GREY, ORANGE, finish, load_pyplot
 from nesymres_sk.export.fitted import fitted_equation
 from nesymres_sk.expressions.infix import to_infix
-from nesymres_sk.plotting._style import BLUE, GREY, ORANGE, finish, load_pyplot, new_axes, shortened, spread
+from nesymres_sk.plotting._axes import drawable, new_axes
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor
 
-#: Losses below this part of the largest are rounding, and drawn as if they were this.
-_FLOOR = 1e-20
+#: Longest text of an equation beside its point.
+LONGEST_LABEL = 60
 
 
 class ParetoDisplay:
@@ -96,8 +97,7 @@ class ParetoDisplay:
         ParetoDisplay
         """
         ax = new_axes(ax, (6.0, 4.0) if self.equations is None else (9.0, 4.0))
-        largest = np.nanmax(self.loss[np.isfinite(self.loss)], initial=0.0) or 1.0
-        drawn = np.clip(self.loss, _FLOOR * largest, 10.0 * largest)
+        drawn = drawable(self.loss)
         (self.line_,) = ax.plot(self.complexity, drawn, color=BLUE, lw=1.2, drawstyle="steps-post", zorder=2)
         ax.plot(self.complexity, drawn, "o", ms=5, color=BLUE, zorder=3, label="best of its length")
         if self.chosen is not None:
@@ -136,3 +136,29 @@ class ParetoDisplay:
                 )
             )
         return texts
+
+
+def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Text that fits beside a point."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Descending positions moved apart as little as needed, so that neighbours keep a distance, within bounds.
+
+    Parameters
+    ----------
+    positions : sequence of float
+        Wanted positions, descending.
+    gap : float
+        Smallest distance; less if there is no room for it.
+    low, high : float
+        Bounds.
+    """
+    gap = min(gap, (high - low) / max(len(positions) - 1, 1))
+    result: list[float] = []
+    for i, position in enumerate(positions):
+        floor = low + gap * (len(positions) - 1 - i)  # room for those that follow
+        ceiling = result[-1] - gap if result else high
+        result.append(min(max(position, floor), ceiling))
+    return result

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nesymres_sk.plotting._style import BLUE, GREY, finish, load_pyplot, new_axes
+from nesymres_sk.drawing import BLUE, GREY, finish, load_pyplot
+from nesymres_sk.plotting._axes import new_axes
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nesymres_sk.plotting._style import BLUE, ORANGE, finish, load_pyplot, new_axes
+from nesymres_sk.drawing import BLUE, ORANGE, finish, load_pyplot
+from nesymres_sk.plotting._axes import drawable, new_axes
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor
-
-#: Losses below this part of the largest are rounding, and drawn as if they were this.
-_FLOOR = 1e-30
 
 
 class ProgressDisplay:
@@ -83,8 +81,7 @@ class ProgressDisplay:
         ProgressDisplay
         """
         ax = new_axes(ax, (6.5, 3.6))
-        largest = np.max(self.loss[np.isfinite(self.loss)], initial=0.0) or 1.0
-        drawn = np.clip(self.loss, _FLOOR * largest, 10.0 * largest)
+        drawn = drawable(self.loss)
         (self.line_,) = ax.plot(
             self.elapsed, drawn, color=BLUE, lw=1.6, marker="o", ms=3, drawstyle="steps-post", label="loss", zorder=3
         )
@@ -99,6 +96,7 @@ class ProgressDisplay:
             right.set_ylabel("complexity (nodes)", color=ORANGE)
             right.set_ylim(0, 1.15 * max(self.complexity.max(), 1))
             right.yaxis.get_major_locator().set_params(integer=True)
+            right.tick_params(length=0)
             right.spines[["top"]].set_visible(False)
             self.complexity_ax_ = right
         self.ax_, self.figure_ = ax, ax.figure

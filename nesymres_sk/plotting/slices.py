@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nesymres_sk.drawing import BLUE, GREY, finish, load_pyplot
 from nesymres_sk.export.fitted import fitted_equation
-from nesymres_sk.plotting._style import BLUE, GREY, finish, load_pyplot
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from nesymres_sk.prior.plots import load_matplotlib, save_plots
+from nesymres_sk.drawing import load_matplotlib
+from nesymres_sk.prior.plots import save_plots
 from nesymres_sk.prior.recipes import RECIPES
 from nesymres_sk.prior.report import tables, throughput
 from nesymres_sk.prior.sample import draw_sample

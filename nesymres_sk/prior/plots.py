@@ -1,4 +1,4 @@
-"""The report as pictures; matplotlib comes with the extra ``plot`` and is imported when the first one is drawn."""
+"""The report as pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nesymres_sk.drawing import BLUE, GREY, ORANGE, finish, picture
 from nesymres_sk.prior.sample import (
     ANY_SHAPE,
     LEAK_OPERATORS,
@@ -23,36 +24,6 @@ from nesymres_sk.prior.sample import (
 from nesymres_sk.prior.skeletons import SkeletonSampler
 from nesymres_sk.prior.values import KEPT
 
-_BLUE, _ORANGE, _GREY = "#2f6690", "#e07a1f", "#8a8f98"
-#: Settings of matplotlib for all pictures of the documentation.
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.dpi": 120,
-}
-
-
-def load_matplotlib() -> Any:
-    """The library.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message says how to get it.
-    """
-    try:
-        import matplotlib
-        import matplotlib.backends.backend_agg
-        import matplotlib.figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'nesymres-sk[plot]'") from error
-    return matplotlib
-
 
 def save_plots(sample: Sample, directory: Path) -> list[Path]:
     """Draw the report as PNG files named after what they show, each below 60 kB; the directory is made if needed.
@@ -62,8 +33,6 @@ def save_plots(sample: Sample, directory: Path) -> list[Path]:
     ImportError
         If matplotlib is not installed.
     """
-    matplotlib = load_matplotlib()
-    directory.mkdir(parents=True, exist_ok=True)
     pictures: dict[str, tuple[Callable[[Any, Sample], None], tuple[float, float]]] = {
         "lengths": (_lengths, (6.5, 2.6)),
         "operators": (_operators, (6.5, 4.2)),
@@ -73,35 +42,22 @@ def save_plots(sample: Sample, directory: Path) -> list[Path]:
         "leaks": (_leaks, (6.5, 3.2)),
     }
     paths = []
-    with matplotlib.rc_context(STYLE):
-        for name, (draw, size) in pictures.items():
-            figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    for name, (draw, size) in pictures.items():
+        paths.append(directory / f"prior-{name}.png")
+        with picture(paths[-1], size) as figure:
             draw(figure, sample)
-            paths.append(directory / f"prior-{name}.png")
-            save_figure(figure, paths[-1])
     return paths
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a PNG with a palette, which has a third of the bytes of one without."""
-    from PIL import Image
-
-    matplotlib = load_matplotlib()
-    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(256, kmeans=1).save(path, optimize=True)
 
 
 def _lengths(figure: Any, sample: Sample) -> None:
     axes = figure.subplots()
     edges = np.arange(0.5, sample.config.max_length + 1.5)
-    for values, colour, name in zip(lengths(sample.cards), (_BLUE, _ORANGE), ("natural", "closed"), strict=True):
+    for values, colour, name in zip(lengths(sample.cards), (BLUE, ORANGE), ("natural", "closed"), strict=True):
         label = f"{name}, {values.mean():.1f} on average"
         axes.stairs(np.histogram(values, edges)[0] / len(values), edges, color=colour, lw=1.5, label=label)
     axes.set(title="Length of the label", xlabel="tokens", ylabel="share of problems", xlim=(0.5, edges[-1]))
     axes.legend()
-    _finish(axes, "y")
+    finish(axes, "y")
 
 
 def _operators(figure: Any, sample: Sample) -> None:
@@ -112,17 +68,17 @@ def _operators(figure: Any, sample: Sample) -> None:
     names = sorted(counts, key=lambda name: counts[name][1])
     proposed = [100.0 * counts[name][0] / n_tried for name in names]
     kept = [100.0 * counts[name][1] / n_kept for name in names]
-    share.hlines(names, proposed, kept, color=_GREY, lw=1)
-    share.plot(proposed, names, "o", ms=4, color=_GREY, label="proposed")
-    share.plot(kept, names, "o", ms=4, color=_BLUE, label="kept")
+    share.hlines(names, proposed, kept, color=GREY, lw=1)
+    share.plot(proposed, names, "o", ms=4, color=GREY, label="proposed")
+    share.plot(kept, names, "o", ms=4, color=BLUE, label="kept")
     share.set(title="Equations with the operator", xlabel="%", xlim=(0, None))
     share.legend(loc="lower right")
-    _finish(share, "x")
-    survival.barh(names, [100.0 * counts[name][1] / counts[name][0] for name in names], 0.6, color=_BLUE)
-    survival.axvline(100.0 * n_kept / n_tried, color=_ORANGE, lw=1.5, label="all equations")
+    finish(share, "x")
+    survival.barh(names, [100.0 * counts[name][1] / counts[name][0] for name in names], 0.6, color=BLUE)
+    survival.axvline(100.0 * n_kept / n_tried, color=ORANGE, lw=1.5, label="all equations")
     survival.set(title="Attempts that become problems", xlabel="%", xlim=(0, 100))
     survival.legend(loc="lower right")
-    _finish(survival, "x")
+    finish(survival, "x")
 
 
 def _counts(figure: Any, sample: Sample) -> None:
@@ -134,11 +90,11 @@ def _counts(figure: Any, sample: Sample) -> None:
     )
     for axes, (title, values) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
         counts = np.bincount(values)
-        axes.bar(np.arange(len(counts)), counts / len(cards), 0.7, color=_BLUE)
+        axes.bar(np.arange(len(counts)), counts / len(cards), 0.7, color=BLUE)
         axes.set_title(title, fontsize=9)
         axes.set_xlim(-0.6, 10.6)
         axes.set_xticks(range(0, 11, 2))
-        _finish(axes, "y")
+        finish(axes, "y")
     figure.axes[0].set_ylabel("share of problems")
 
 
@@ -146,7 +102,7 @@ def _magnitudes(figure: Any, sample: Sample) -> None:
     own, told = figure.subplots(1, 2)
     columns, targets = column_magnitudes(sample.draws)
     edges = np.linspace(-6.0, 8.0, 57)
-    for values, colour, name in ((columns, _GREY, "columns"), (targets, _BLUE, "target")):
+    for values, colour, name in ((columns, GREY, "columns"), (targets, BLUE, "target")):
         share = np.histogram(values.clip(edges[0], edges[-1]), edges)[0] / len(values)
         own.stairs(share, edges, color=colour, lw=1.5, label=name)
     own.set(title="Root mean square, natural units", xlabel="decimal logarithm", ylabel="share")
@@ -154,20 +110,20 @@ def _magnitudes(figure: Any, sample: Sample) -> None:
     scales = told_scales(sample.batch)
     edges = np.linspace(-28.0, 28.0, 57)
     share = np.histogram(scales.clip(edges[0], edges[-1]), edges)[0] / len(scales)
-    told.stairs(share, edges, color=_ORANGE, lw=1.5)
+    told.stairs(share, edges, color=ORANGE, lw=1.5)
     told.set(title="Scales that the network is told", xlabel="decimal logarithm", yscale="log")
     own.set_xticks(range(-6, 9, 2))
     for axes in (own, told):
-        _finish(axes, "y")
+        finish(axes, "y")
 
 
 def _duplicates(figure: Any, sample: Sample) -> None:
     rank, distinct = figure.subplots(1, 2)
     n = len(sample.cards)
     series = [
-        ("random trees", _GREY, SkeletonSampler(replace(sample.config, flatten=0.0), 0).sample(n)),
-        ("skeletons", _ORANGE, SkeletonSampler(sample.config, 0).sample(n)),
-        ("problems", _BLUE, [card.skeleton for card in sample.cards]),
+        ("random trees", GREY, SkeletonSampler(replace(sample.config, flatten=0.0), 0).sample(n)),
+        ("skeletons", ORANGE, SkeletonSampler(sample.config, 0).sample(n)),
+        ("problems", BLUE, [card.skeleton for card in sample.cards]),
     ]
     for name, colour, skeletons in series:
         keys = [skeleton.tokens for skeleton in skeletons]
@@ -182,11 +138,11 @@ def _duplicates(figure: Any, sample: Sample) -> None:
         distinct.plot(np.arange(1, n + 1)[::step], growth[::step], color=colour, lw=1.5, label=label)
     rank.set(title="Frequent skeletons", xlabel="share of the distinct ones, by rank", xscale="log", ylim=(0, 1))
     rank.set_ylabel("share of all")
-    distinct.plot((0, n), (0, n), ":", color=_GREY, lw=1)
+    distinct.plot((0, n), (0, n), ":", color=GREY, lw=1)
     distinct.set(title="Distinct skeletons", xlabel="drawn", ylabel="distinct", xlim=(0, n), ylim=(0, n))
     for axes in (rank, distinct):
         axes.legend(fontsize=8, loc="upper left")
-        _finish(axes, "both")
+        finish(axes, "both")
 
 
 def _leaks(figure: Any, sample: Sample) -> None:
@@ -197,7 +153,7 @@ def _leaks(figure: Any, sample: Sample) -> None:
     base = np.array([with_operator[ANY_SHAPE][name] / in_all[ANY_SHAPE] for name in names])
     given = np.array([[with_operator[shape][name] / in_all[shape] for name in names] for shape in shapes])
     ratio = np.log2(np.maximum(given, 1e-3) / base)
-    picture = axes.imshow(ratio, cmap="PuOr_r", vmin=-2.0, vmax=2.0, aspect="auto")
+    image = axes.imshow(ratio, cmap="PuOr_r", vmin=-2.0, vmax=2.0, aspect="auto")
     rows = [*given, base]
     for i, row in enumerate(rows):
         for j, value in enumerate(row):
@@ -208,15 +164,9 @@ def _leaks(figure: Any, sample: Sample) -> None:
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(rows)), [*shapes, "any"])
     axes.tick_params(length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.set_title("P(operator | a column of this shape), %")
-    bar = figure.colorbar(picture, ax=axes, ticks=(-2, -1, 0, 1, 2), shrink=0.9)
+    bar = figure.colorbar(image, ax=axes, ticks=(-2, -1, 0, 1, 2), shrink=0.9)
     bar.ax.set_yticklabels(("1/4", "1/2", "1", "2", "4"))
     bar.set_label("ratio to P(operator)")
     bar.outline.set_visible(False)
-
-
-def _finish(axes: Any, grid: str) -> None:
-    axes.grid(axis=grid, color="#e3e5e8", lw=0.7)
-    axes.tick_params(length=0)

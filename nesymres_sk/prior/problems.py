@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import compile_programs
 from nesymres_sk.model.inputs import POINT_WIDTH, Batch, assemble, masked_scales
-from nesymres_sk.prior.fingerprints import are_held_out
+from nesymres_sk.prior.deck import MAX_CONSTANTS, Card, Deck
 from nesymres_sk.prior.recipes import PriorConfig
-from nesymres_sk.prior.skeletons import SkeletonSampler, constant_roles
+from nesymres_sk.prior.skeletons import SkeletonSampler
 from nesymres_sk.prior.supports import draw_points
 from nesymres_sk.prior.values import attempt
 
-#: Attempts that one skeleton serves, each with other points and constants: canonicalisation is paid once for all.
-_USES = 6
 _ATTEMPTS = 4
-_MAX_CONSTANTS = 12
 _GIVE_UP = 100
 
 
@@ -69,63 +64,8 @@ class Draw(NamedTuple):
     n_columns: NDArray[np.int64]
     families: NDArray[np.int64]  # [B, 10], codes of supports.FAMILIES
     rescaled: NDArray[np.bool_]
-    constants: NDArray[np.float64]  # [B, _MAX_CONSTANTS]
+    constants: NDArray[np.float64]  # [B, MAX_CONSTANTS]
     cards: list[Card]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A skeleton with what is needed of it many times."""
-
-    skeleton: Expression
-    closed: Expression
-    roles: tuple[int, ...]
-
-
-class _Deck:
-    """Cards for tables of one width, each dealt a fixed number of times, well shuffled."""
-
-    def __init__(
-        self,
-        sampler: SkeletonSampler,
-        n_columns: int,
-        rng: np.random.Generator,
-        chunk: int,
-        exclude: NDArray[np.uint64],
-    ) -> None:
-        self._sampler = sampler
-        self._exclude = exclude
-        self._n_columns = n_columns
-        self._rng = rng
-        self._chunk = chunk
-        self._cards: list[Card] = []
-        self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-
-    def deal(self, n: int) -> list[Card]:
-        while self._order.size < n:
-            self._refill()
-        dealt, self._order = self._order[:n], self._order[n:]
-        return [self._cards[i] for i in dealt.tolist()]
-
-    def _refill(self) -> None:
-        kept = np.unique(self._order)
-        self._cards = [self._cards[i] for i in kept.tolist()]
-        rest = np.searchsorted(kept, self._order)
-        first = len(self._cards)
-        config = self._sampler.config
-        while len(self._cards) < first + self._chunk:
-            skeletons = self._sampler.sample(self._chunk, self._n_columns)
-            labels = closures = skeletons
-            if config.rescaled > 0.0 or self._exclude.size:
-                closures = [close(skeleton) for skeleton in skeletons]
-            if config.rescaled > 0.0:
-                labels = closures
-            barred = are_held_out(skeletons, closures, self._exclude).tolist()
-            for skeleton, closed, out in zip(skeletons, labels, barred, strict=True):
-                if len(closed.tokens) <= config.max_length and len(skeleton.constants) <= _MAX_CONSTANTS and not out:
-                    self._cards.append(Card(skeleton, closed, tuple(constant_roles(skeleton))))
-        fresh = np.tile(np.arange(first, len(self._cards)), _USES)
-        self._order = self._rng.permutation(np.concatenate([rest, fresh]))
 
 
 class ProblemMaker:
@@ -165,7 +105,7 @@ class ProblemMaker:
         self._columns = np.array(config.column_weights) / sum(config.column_weights)
         excluded = np.array(sorted(exclude), dtype=np.uint64)
         self._decks = [
-            _Deck(SkeletonSampler(config, rng), d + 1, rng, chunk, excluded) for d in range(self._columns.size)
+            Deck(SkeletonSampler(config, rng), d + 1, rng, chunk, excluded) for d in range(self._columns.size)
         ]
         sizes = np.array([size for size, _ in config.point_buckets])
         shares = np.array([share for _, share in config.point_buckets])
@@ -189,7 +129,7 @@ class ProblemMaker:
         wide = config.supports == "wide"
         draw_points(rng, n_columns, n_points, wide, XT, families)
         y = np.zeros((size, n))
-        constants = np.full((size, _MAX_CONSTANTS), np.nan)
+        constants = np.full((size, MAX_CONSTANTS), np.nan)
         cards: list[Card | None] = [None] * size
         todo = np.arange(size)
         tries = 0
@@ -251,8 +191,8 @@ class ProblemMaker:
             dealt += self._decks[d - 1].deal(of_width.size * _ATTEMPTS)
             candidates[of_width] = np.arange(first, len(dealt)).reshape(-1, _ATTEMPTS)
         programs = compile_programs([card.skeleton for card in dealt])
-        roles = np.zeros((len(dealt), _MAX_CONSTANTS), dtype=np.int64)
-        settled = np.full((len(dealt), _MAX_CONSTANTS), np.nan)
+        roles = np.zeros((len(dealt), MAX_CONSTANTS), dtype=np.int64)
+        settled = np.full((len(dealt), MAX_CONSTANTS), np.nan)
         for i, card in enumerate(dealt):
             k = len(card.roles)
             if k:

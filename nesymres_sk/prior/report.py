@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.prior.problems import Card, Draw
+from nesymres_sk.prior.deck import Card
+from nesymres_sk.prior.problems import Draw
 from nesymres_sk.prior.recipes import PriorConfig
 from nesymres_sk.prior.sample import (
     ANY_SHAPE,

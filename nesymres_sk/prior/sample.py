@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.operators import OPERATORS
 from nesymres_sk.model.inputs import Batch, masked_scales
-from nesymres_sk.prior.problems import Card, Draw, ProblemMaker
+from nesymres_sk.prior.deck import Card
+from nesymres_sk.prior.problems import Draw, ProblemMaker
 from nesymres_sk.prior.recipes import PriorConfig
 from nesymres_sk.prior.supports import shape_of
 from nesymres_sk.prior.values import KEPT

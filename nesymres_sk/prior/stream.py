@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -21,6 +20,7 @@ from nesymres_sk.model.inputs import Batch
 from nesymres_sk.prior.problems import ProblemMaker
 from nesymres_sk.prior.recipes import PriorConfig
 from nesymres_sk.prior.slots import Slots
+from nesymres_sk.processes import one_thread_each
 
 _GRACE = 1.0  # seconds to finish the batch in hand
 _READY_AHEAD = 2  # batches that a worker may have finished and nobody has read
@@ -76,7 +76,7 @@ class ProblemStream:
         context = multiprocessing.get_context("spawn")
         excluded = frozenset(exclude)
         most_rows = max(rows for rows, _ in config.point_buckets)
-        with _bare_children():
+        with one_thread_each(), _without_main():
             for child in seeds:
                 # A pipe for each worker: a worker that dies in the middle of a message spoils no other's, and its
                 # death shows as the end of its pipe.
@@ -142,30 +142,20 @@ class ProblemStream:
         self.close()
 
 
-class _bare_children:
-    """While workers start: one numerical thread each, and the caller's main module (torch and all) not imported."""
-
-    _NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self._before = {name: os.environ.get(name) for name in self._NAMES}
-        os.environ.update(dict.fromkeys(self._NAMES, "1"))
-        main = sys.modules["__main__"]
-        self._spec, self._file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-        main.__spec__ = None
-        if self._file is not None:
-            del main.__file__
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        main = sys.modules["__main__"]
-        main.__spec__ = self._spec
-        if self._file is not None:
-            main.__file__ = self._file
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not import the caller's main module, torch and all."""
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    main.__spec__ = None
+    if file is not None:
+        del main.__file__
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def _work(

@@ -61,14 +61,17 @@ class PriorProposer(Proposer):
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` new skeletons, shortest first; a prior in place of a network scores them by length alone."""
         found: list[Candidate] = []
-        while len(found) < n and not deadline.passed:
-            skeleton = next(self._source, None)
-            if skeleton is None:
+        if deadline.passed:
+            return found
+        for skeleton in self._source:
+            if skeleton is not None:
+                found.append(Candidate(skeleton, -_LOG_TOKENS * skeleton.complexity))
+            if len(found) == n or deadline.passed:
                 break
-            found.append(Candidate(skeleton, -_LOG_TOKENS * skeleton.complexity))
         return sorted(found, key=lambda candidate: -candidate.log_prob)
 
-    def _skeletons(self) -> Iterator[Expression]:
+    def _skeletons(self) -> Iterator[Expression | None]:
+        """New skeletons, and ``None`` after every batch of trees: there may be many in which none is allowed."""
         for batch in RandomSkeletons(self._grammar, self._rng):
             shifted = self._rng.random(len(batch)) < _SHIFTED
             for tree, also_shifted in zip(batch, shifted.tolist(), strict=True):
@@ -80,3 +83,4 @@ class PriorProposer(Proposer):
                     if key not in self._given:
                         self._given.add(key)
                         yield form
+            yield None

@@ -100,10 +100,11 @@ class RandomSkeletons:
             yield self._fresh(list(self._chains(3)))
             return
         largest = max(3.0, len(self._required) - 1.0)
-        yield self._fresh([*self._chains(1), *self._draw(int(largest))])
+        most = max(1, min(LARGEST, self._grammar.max_length - 1))  # a tree has a leaf more than unary operators
+        yield self._fresh([*self._chains(1), *self._draw(min(int(largest), most))])
         barren = 0
         while barren < _PATIENCE:
-            batch = self._fresh(self._draw(min(int(largest), LARGEST)))
+            batch = self._fresh(self._draw(min(int(largest), most)))
             largest += _GROWTH
             barren = 0 if batch else barren + 1
             yield batch

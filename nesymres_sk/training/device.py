@@ -1,4 +1,4 @@
-"""Settings of torch that every training needs."""
+"""The device of a training: settings of torch that it needs, and its name."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def prepare(device: torch.device) -> None:
         # since torch 2.11 the first choice on an H100, but with a mask and 64 rows its backward pass has NaN
         # (pytorch/pytorch#196678)
         torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def device_name(device: torch.device) -> str:
+    """Name of a device for logs and the metadata of weights."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

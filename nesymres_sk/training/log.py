@@ -1,4 +1,4 @@
-"""Progress of a run: a JSON line and a readable one every few seconds."""
+"""Progress of a run: a JSON line and a readable one every few seconds, and curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nesymres_sk.training.curves import Curves
+
 
 class Log:
     """Appends records to ``log.jsonl`` of a run and prints them; silent without a directory."""
 
     def __init__(self, directory: Path | None) -> None:
         self.path = None if directory is None else directory / "log.jsonl"
+        self.curves: Curves | None = None
+
+    def open_curves(self, problems: int) -> None:
+        """From here on records are curves, too, which begin or go on after so many problems."""
+        if self.path is not None:
+            self.curves = Curves(self.path.parent, problems)
+
+    def close_curves(self) -> None:
+        """From here on records are lines only."""
+        if self.curves is not None:
+            self.curves.close()
+            self.curves = None
 
     def write(self, kind: str, **values: Any) -> None:
         """Record numbers under a kind (``train``, ``evaluation``, ``start``, ``end``)."""
@@ -20,6 +34,8 @@ class Log:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, **values}) + "\n")
         print(kind, *(f"{name} {_short(value)}" for name, value in values.items()), flush=True)
+        if self.curves is not None:
+            self.curves.write(kind, values)
 
 
 def _short(value: Any) -> str:

@@ -17,13 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from nesymres_sk.model.checkpoint import load_network, read_header, save_network
+from nesymres_sk.model.checkpoint import save_network
 from nesymres_sk.model.inputs import Batch
 from nesymres_sk.model.network import Network
-from nesymres_sk.model.registry import read_index, resolve
-from nesymres_sk.model.shards import shards_named
 from nesymres_sk.training import state as files
 from nesymres_sk.training.batches import StepBatch, stream_steps, to_step
+from nesymres_sk.training.device import device_name
 from nesymres_sk.training.distributed import Group
 from nesymres_sk.training.evaluation import Evaluation, evaluate, predict, token_loss
 from nesymres_sk.training.log import Log
@@ -129,18 +128,7 @@ class Trainer:
         """New network, or the one exported in a directory, with its place in the schedule."""
         if weights is None:
             return Network(self.recipe.model_config()).to(self.device)
-        shards = shards_named(weights, self.recipe.name) if weights.is_dir() else []
-        if not weights.is_dir() and str(weights) in read_index():
-            shards = resolve(str(weights))
-        if not shards:
-            raise ValueError(
-                f"nothing to resume in {weights}: neither {files.STATE_FILE} nor {self.recipe.name}*.safetensors, "
-                f"and the names of known weights are {', '.join(sorted(read_index())) or 'none'}"
-            )
-        network = load_network(shards)
-        if network.config != self.recipe.model_config():
-            raise ValueError(f"the weights {weights} have another shape than the network of recipe {self.recipe.name}")
-        header = read_header(shards[0])
+        network, header = files.load_weights(weights, self.recipe)
         self.progress.problems = json.loads(header["problems"])
         self.progress.elapsed = json.loads(header["seconds"])
         self.progress.step = self.progress.first_step = json.loads(header["steps"])
@@ -176,6 +164,7 @@ class Trainer:
         meter = Meter(self.device)
         result: Evaluation | None = None
         self._announce()
+        self.log.open_curves(self.progress.problems)
         last_print = last_save = last_evaluation = time.monotonic()
         timed_out = False
         self.network.train()
@@ -211,6 +200,7 @@ class Trainer:
         else:
             self._save()
             self._export(result)
+        self.log.close_curves()
         self.log.write("end", step=self.progress.step, problems=self.progress.problems, seconds=self.progress.elapsed)
         return result
 
@@ -312,8 +302,3 @@ class Trainer:
                 "held_out": None if result is None else result._asdict(),
             },
         )
-
-
-def device_name(device: torch.device) -> str:
-    """Name of a device for logs and the metadata of weights."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nesymres_sk.prior.plots import STYLE, load_matplotlib, save_figure
+from nesymres_sk.drawing import BLUE, GREEN, GREY, ORANGE, finish, load_matplotlib, picture
 
 #: Evaluations before this share of the last one are left out of the fit: the first steps follow no power law.
 _FIRST = 0.08
-_COLOURS = ("#2f6690", "#e07a1f", "#3a7d44", "#8a8f98")
+_COLOURS = (BLUE, ORANGE, GREEN, GREY)
 
 
 class Point(NamedTuple):
@@ -87,13 +87,12 @@ def fitted(points: Sequence[Point], attribute: str) -> PowerLaw | None:
 
 def draw(curves: dict[str, list[Point]], out: Path) -> None:
     """Write the plot as PNG: plateau filled, decay of the learning rate hollow, power laws dashed to twice the data."""
-    matplotlib = load_matplotlib()
-    with matplotlib.rc_context(STYLE):
-        _draw(matplotlib, curves, out)
+    with picture(out, (6.5, 2.8)) as figure:
+        _draw(figure, curves)
 
 
-def _draw(matplotlib: Any, curves: dict[str, list[Point]], out: Path) -> None:
-    figure = matplotlib.figure.Figure(figsize=(6.5, 2.8), layout="constrained")
+def _draw(figure: Any, curves: dict[str, list[Point]]) -> None:
+    ticker = load_matplotlib().ticker
     panels = figure.subplots(1, 2)
     titles = {"loss": "Held-out cross-entropy, nats a token", "recovery": "Recovery by greedy decoding"}
     for axes, (attribute, title) in zip(panels, titles.items(), strict=True):
@@ -117,14 +116,13 @@ def _draw(matplotlib: Any, curves: dict[str, list[Point]], out: Path) -> None:
         axes.set(xscale="log", yscale="log", title=title, xlabel="problems seen")
         low, high = axes.get_ylim()
         if high < 3.0 * low:  # less than a decade has too few powers of ten for its ticks
-            axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6))
-            axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+            axes.yaxis.set_major_locator(ticker.MaxNLocator(6))
+            axes.yaxis.set_minor_locator(ticker.NullLocator())
         for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
+            formatter(ticker.FormatStrFormatter("%.3g"))
         axes.tick_params(axis="y", which="both", labelsize=7)
-        axes.grid(True, which="both", lw=0.4, alpha=0.4)
         axes.legend(fontsize=7)
-    save_figure(figure, out)
+        finish(axes)
 
 
 def summary(curves: dict[str, list[Point]]) -> str:

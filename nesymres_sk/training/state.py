@@ -1,4 +1,4 @@
-"""Full state of a training run on disk, so that a killed run continues where it was."""
+"""What a training run continues from: its full state on disk after a kill, or exported weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from nesymres_sk.model.checkpoint import load_network, read_header
+from nesymres_sk.model.network import Network
+from nesymres_sk.model.registry import read_index, resolve
+from nesymres_sk.model.shards import shards_named
+from nesymres_sk.training.recipe import Recipe
 
 STATE_FILE = "state.pt"
 
@@ -28,3 +34,31 @@ def load_state(directory: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def load_weights(place: Path, recipe: Recipe) -> tuple[Network, dict[str, str]]:
+    """Network that a run of a recipe goes on training, and the header of its file.
+
+    Parameters
+    ----------
+    place : Path
+        Directory into which a run of the recipe exported weights, or the name of weights in the registry.
+    recipe : Recipe
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their network has another shape than the recipe's.
+    """
+    shards = shards_named(place, recipe.name) if place.is_dir() else []
+    if not place.is_dir() and str(place) in read_index():
+        shards = resolve(str(place))
+    if not shards:
+        raise ValueError(
+            f"nothing to resume in {place}: neither {STATE_FILE} nor {recipe.name}*.safetensors, "
+            f"and the names of known weights are {', '.join(sorted(read_index())) or 'none'}"
+        )
+    network = load_network(shards)
+    if network.config != recipe.model_config():
+        raise ValueError(f"the weights {place} have another shape than the network of recipe {recipe.name}")
+    return network, read_header(shards[0])

@@ -44,3 +44,10 @@ def test_one_picture_for_each_suite_and_the_tables(tmp_path, capsys):
     assert printed.count("###") == 6
     assert "### strogatz: 2 problems, 300 points, noise 0.01" in printed
     assert "1 of 2" in printed and "1 of 3" not in printed
+
+
+def test_files_without_results_are_refused(tmp_path, capsys):
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "other.json"), "--out", str(tmp_path)])
+    assert "other.json has no benchmark results" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A small untrained network and a table: how EQUATE's stages work does not depend on good proposals."""
+"""A table, and what EQUATE makes of it with the untrained network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.equate.config import EquateConfig
 from nesymres_sk.equate.instances import Instances
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.table import Table
 
@@ -18,12 +16,6 @@ from nesymres_sk.table import Table
 @pytest.fixture(scope="package")
 def config():
     return EquateConfig(n_bags=12, bag_size=40, epochs=2)
-
-
-@pytest.fixture(scope="package")
-def network():
-    torch.manual_seed(0)
-    return Network(PRESETS["tiny"]).eval()
 
 
 @pytest.fixture(scope="package")

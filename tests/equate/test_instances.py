@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.equate.instances import draw_bags, labels, score, split
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
 
@@ -71,3 +74,12 @@ def test_labels_are_framed_and_padded(records):
         assert tuple(row[1:end]) == record.skeleton.tokens
         assert row[end] == v.END
         assert (row[end + 1 :] == v.PAD).all()
+
+
+def test_what_is_too_long_for_the_network_is_no_record(make_instances, network):
+    made = make_instances()
+    made.candidates(Deadline())
+    words = "sin " * network.config.max_length + "x1"
+    rows, candidate, count = made._bags[0]
+    made._bags = [(rows, replace(candidate, skeleton=Expression.from_names(words)), count)]
+    assert made.records(Deadline()) == []

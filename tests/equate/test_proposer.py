@@ -11,20 +11,12 @@ from nesymres_sk.equate import loop
 from nesymres_sk.equate.config import EquateConfig
 from nesymres_sk.equate.proposer import EquateProposer
 from nesymres_sk.judge import FitOptions
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.solver import Source, solve
 from nesymres_sk.table import Table
 
 CONFIG = EquateConfig(n_bags=10, bag_size=30, epochs=2, n_starts=3, n_steps=4, max_candidates=10)
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return Network(PRESETS["tiny"]).eval()
 
 
 @pytest.fixture(scope="module")

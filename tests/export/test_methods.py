@@ -14,17 +14,6 @@ from sklearn.exceptions import NotFittedError
 import nesymres_sk
 from nesymres_sk import NeuralSymbolicRegressor, load_model
 from nesymres_sk.export.latex_table import latex_table
-from nesymres_sk.model.checkpoint import save_network
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.manual_seed(0)
-    directory = tmp_path_factory.mktemp("weights")
-    save_network(Network(PRESETS["tiny"]), directory, "random", {"trained": "not at all"})
-    return str(directory)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +23,10 @@ def frame():
 
 
 @pytest.fixture(scope="module")
-def model(weights, frame):
+def model(random_weights, frame):
     """Several equations of which none is exact, so that their constants have all digits."""
     y = 0.5 * frame["mass"] * np.log(frame["top speed"]) + 0.1 * np.random.default_rng(1).normal(size=60)
-    return NeuralSymbolicRegressor(weights, beam_size=8, random_state=0).fit(frame, y)
+    return NeuralSymbolicRegressor(random_weights, beam_size=8, random_state=0).fit(frame, y)
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,30 @@ def test_undefined_expressions_have_no_form(text: str) -> None:
     assert canonical(parse(text)) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["1e300 * x1 / 1e-300", "1e308 * x1 + x2 + 1e308 * x1", "-1e308 * x1 - x2 - 1e308 * x1"]
+)
+def test_numbers_that_overflow_are_no_free_constants(text: str) -> None:
+    assert canonical(parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "((C + 2 * x2) / (x2 + C)) ** 0.98",
+        "sqrt((x1 + C) / (C + x1) * x2)",
+        "log((x1 + C) / (x1 + C))",
+        "((x1 + C) * (x2 + C) / ((C + x2) * (C + x1))) ** C",
+    ],
+)
+def test_sums_that_look_alike_may_be_above_and_below_the_line(text: str) -> None:
+    found = canonical(parse(text))
+    assert found is not None
+    again = canonical(found)
+    assert again is not None
+    assert again.tokens == found.tokens
+
+
 def test_constants_are_one_leaf() -> None:
     assert canonical(parse("1 / 2")) == Expression.from_names("C", [0.5])
     assert canonical(parse("sqrt(4)")) == Expression.from_names("2")

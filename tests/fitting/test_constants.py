@@ -166,6 +166,13 @@ def test_any_units(scale: float) -> None:
         assert result.losses[0] < 1e-20 * np.var(y), names
 
 
+def test_targets_of_any_range() -> None:
+    X = np.linspace(1.0, 2.0, 9)[:, None]
+    y = np.array([0.0, 1e-310, 2e-310, 3e-310, 4e-310, 0.0, 1e-310, 2e-310, 1.0])  # most are nothing beside one
+    result = fit_skeletons([Expression.from_names("mul C x1")], X, y, rng=np.random.default_rng(0))
+    assert result.constants[0][0] == pytest.approx(X[-1, 0] / np.sum(np.square(X)))
+
+
 def test_bad_input_is_refused() -> None:
     rng = np.random.default_rng(0)
     skeletons = [Expression.from_names("mul C x2")]

@@ -73,3 +73,18 @@ def test_factoring_never_changes_values_and_never_lengthens():
         scale = np.nanmax(np.abs(before), initial=1.0)
         np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-12 * min(scale, 1e300), equal_nan=True)
     assert n_changed > 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e-200 * (1e-200 * x1 + 3.7 * x2) * 1e-200 + 1.5 * x3",
+        "1e200 * (1e200 * x1 + 3.7 * x2) * 1e200 + 1.5 * x3",
+        "(1e300 * x1 + 3.7) / (1e-300 * x2 + 1.5e-310 * x1)",
+    ],
+)
+def test_numbers_whose_products_leave_the_range_stay_apart(text):
+    given = parse(text)
+    found = factor(given, cost)
+    X = np.random.default_rng(0).uniform(0.5, 2.0, (20, N_COLUMNS))
+    np.testing.assert_allclose(evaluate(found, X), evaluate(given, X), rtol=1e-12)

@@ -34,3 +34,11 @@ def test_affine_equations_of_a_long_table_are_exact():
     assert equations[0].variables == ()
     assert table.error(equations[-1]) <= table.floor
     np.testing.assert_allclose(evaluate(equations[-1], table.X), table.y, rtol=1e-11)
+
+
+def test_slopes_that_overflow_are_left_out():
+    x = np.array([1.0, 1.1, 1.3, 1.6, 2.0])
+    table = Table.prepare(np.column_stack((x, x + 1e-9 * np.sin(9.0 * x))), np.array([0.0, 1.0, 0.0, 1.0, 0.0]) * 1e300)
+    equations = affine_equations(table)
+    assert equations[0].variables == ()
+    assert all(np.isfinite(equation.constants).all() for equation in equations)

@@ -40,3 +40,10 @@ def test_plain_kinds_come_first():
     assert next(simple_numbers(1.9999)).value == 2.0
     assert list(simple_numbers(0.0)) == []
     assert simple_number_cost(2.0) < simple_number_cost(math.sqrt(2.0)) < simple_number_cost(1.23456)
+
+
+@pytest.mark.parametrize("value", [5e-324, -1.2345e-320, 2.2e-308, 1.7e308])
+def test_numbers_at_the_ends_of_the_range(value):
+    assert simple_number_cost(value) > 0.0
+    found = nearest_simple(value, 1e-12 * abs(value))
+    assert found is None or math.isfinite(found[1])

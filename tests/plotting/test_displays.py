@@ -12,8 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.expressions.parser import parse
-from nesymres_sk.plotting._style import LONGEST_LABEL, shortened, spread
-from nesymres_sk.plotting.pareto import ParetoDisplay
+from nesymres_sk.plotting.pareto import LONGEST_LABEL, ParetoDisplay, shortened, spread
 from nesymres_sk.plotting.prediction import PredictionDisplay
 from nesymres_sk.plotting.progress import ProgressDisplay
 from nesymres_sk.plotting.slices import SliceDisplay

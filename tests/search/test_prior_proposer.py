@@ -10,8 +10,10 @@ from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import BY_NAME
 from nesymres_sk.search.candidate import identity
+from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.prior_proposer import PriorProposer
+from nesymres_sk.search.random_skeletons import RandomSkeletons
 
 
 def test_the_prior_gives_distinct_canonical_skeletons_short_ones_first():
@@ -75,3 +77,21 @@ def test_the_prior_heeds_the_deadline_and_unknown_operators():
         PriorProposer(2, ["plus"])
     with pytest.raises(ValueError, match="n_variables"):
         PriorProposer(11)
+
+
+def test_the_clock_is_looked_at_where_no_tree_is_allowed(monkeypatch):
+    drawn = []
+
+    def batches(self):
+        for i in range(1000):
+            drawn.append(i)
+            yield [Expression.from_names("mul x1 sin x2")]
+
+    class Clock(Deadline):
+        @property
+        def passed(self):
+            return len(drawn) > 3
+
+    monkeypatch.setattr(RandomSkeletons, "__iter__", batches)
+    assert PriorProposer(2, Constraints(max_complexity=3)).propose(10, Clock()) == []
+    assert len(drawn) == 4

@@ -187,6 +187,7 @@ class Matcher:
             left = np.where(left > 1e-5 * norms[:, k], left, np.inf)
             error = np.maximum(1.0 - np.square(products[:, first]) / left, _RESOLUTION)
             score = np.log(error) + self._costs
+            score = np.where(np.isfinite(score), score, np.inf)  # where squares overflow, nothing is known
             for index in self._different(score, n_each):
                 factor = float(products[index, first] / left[index]) * scales[k] / float(self._sizes[index])
                 predicted = float(error[index]) * remaining[k]
@@ -200,6 +201,8 @@ class Matcher:
         best = np.argpartition(score, min(4 * n, len(score) - 1))[: 4 * n]
         chosen: dict[int, int] = {}
         for index in best[np.argsort(score[best])].tolist():
+            if not np.isfinite(score[index]):
+                break
             chosen.setdefault(round(float(score[index] - self._costs[index]) * 1e3), index)
         return list(chosen.values())[:n]
 

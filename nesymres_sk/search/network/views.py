@@ -28,6 +28,8 @@ MAX_ROWS, _FEWEST_ROWS = 256, 6
 _DEFINED = 0.5
 #: Values larger than the median by this factor, near a pole of the inverse, are not shown.
 _LARGEST_RATIO = 1e3
+#: Values of a target beyond which differences and means could overflow, and what may be shown at all.
+_LARGEST_TARGET, _LARGEST_NUMBER = 1e300, float(np.finfo(np.float64).max)
 #: Smaller variation of a target, relative to its size, is rounding.
 _SMALLEST_VARIATION = 1e-6
 #: Tokens that must be left for an answer.
@@ -122,7 +124,9 @@ class Views:
 
     def _jitter(self) -> View:
         size = _LARGEST_JITTER * self._table.y_scale * self._rng.random()
-        return self._whole(self._table.X, self._table.y + size * self._rng.standard_normal(self._table.n_rows))
+        with np.errstate(over="ignore"):
+            moved = self._table.y + size * self._rng.standard_normal(self._table.n_rows)
+        return self._whole(self._table.X, np.clip(moved, -_LARGEST_NUMBER, _LARGEST_NUMBER))
 
     def _units(self) -> View:
         batch = self.plain().batch
@@ -150,7 +154,7 @@ class Views:
             return None
         target = frame.target(self._table.X, self._table.y)
         size = np.abs(target)
-        shown = np.isfinite(target)
+        shown = size < _LARGEST_TARGET  # false for NaN
         if shown.any():
             shown &= size <= _LARGEST_RATIO * np.median(size[shown])
         if shown.sum() < max(_FEWEST_ROWS, _DEFINED * len(target)):

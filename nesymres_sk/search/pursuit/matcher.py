@@ -170,12 +170,14 @@ class Matcher:
             group = [match for match in matches if len(match.rows) == size]
             rows = np.array([match.rows for match in group], dtype=np.intp).reshape(len(group), size)
             fixed = np.broadcast_to(base, (len(group), *base.shape))
-            systems = (fixed, view.functions[rows] * view.slope, turns[turn_of[rows]] * view.slope)
+            systems = [fixed, view.functions[rows] * view.slope]
+            if len(base) + 2 * size < len(weighted):  # constants move only where the rows can tell
+                systems.append(turns[turn_of[rows]] * view.slope)
             coefficients, importance, errors = solve_many(np.concatenate(systems, axis=1), weighted)
             bar = np.maximum(4.0 * errors / len(self.views.y), _UNIMPORTANT)
             used = importance > bar[:, None]
             for match, values, keep in zip(group, coefficients.tolist(), used.tolist(), strict=True):
-                moves = values[len(base) + size :]
+                moves = values[len(base) + size :] or [0.0] * size
                 parts = [*view.base]
                 parts += [
                     self._part(view, row, move / c if c else 0.0)

@@ -123,13 +123,13 @@ class Design:
         weighted = target * slope
         length = float(np.sqrt(weighted @ weighted)) or 1.0
         basis = _orthonormal(base * slope)
-        self._rest = _outside(functions * slope, basis)
+        self._rest = _outside(functions, slope, basis)
         self._turns = np.zeros((0, n))
         if tangents is not None:
-            turns = _outside(tangents * slope, basis)
+            turns = _outside(tangents, slope, basis)
             own = self._rest[self._moving]
             turns -= np.einsum("kn,kn->k", turns, own)[:, None] * own
-            self._turns = _outside(turns, np.empty((0, n)), _LEAST_TURN)
+            self._turns = _outside(turns, np.ones(n), np.empty((0, n)), _LEAST_TURN)
         residual = weighted / length
         for _ in range(2):
             residual -= (residual @ basis.T) @ basis
@@ -266,12 +266,16 @@ class Design:
         return list(found.values())[:n]
 
 
-def _outside(rows: Array, basis: Array, least: float = _LEFT) -> Array:
-    """Rows of unit length with the basis projected out, in place; zeros where less than a share of them is left."""
-    before = np.einsum("ij,ij->i", rows, rows)
-    rows -= (rows @ basis.T) @ basis
-    after = np.einsum("ij,ij->i", rows, rows)
+def _outside(rows: Array, slope: Array, basis: Array, least: float = _LEFT) -> Array:
+    """Weighted rows of unit length with the basis projected out; zeros where less than a share of them is left.
+
+    Rows whose squares leave the range of floating point numbers become zeros, too.
+    """
     with np.errstate(all="ignore"):
+        rows = rows * slope
+        before = np.einsum("ij,ij->i", rows, rows)
+        rows -= (rows @ basis.T) @ basis
+        after = np.einsum("ij,ij->i", rows, rows)
         usable = (after > least * before) & np.isfinite(after) & (after > 0.0)
         rows *= np.where(usable, 1.0 / np.sqrt(after), 0.0)[:, None]
     rows[~usable] = 0.0

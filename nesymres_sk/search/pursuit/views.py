@@ -152,7 +152,11 @@ class Views:
     def linked(self, link: Link) -> tuple[Array, Array] | None:
         """Transformed target and weights of its residuals, ``None`` where the link is not defined."""
         transformed = link.apply(self.y)
-        return None if transformed is None else (transformed[0], transformed[1] * self.weight)
+        if transformed is None:
+            return None
+        target, slope = transformed
+        largest = float(slope.max())  # the unit of the weights does not matter, but their squares could overflow
+        return (target, slope / largest * self.weight) if largest > 0.0 else None
 
     def sums(self, library: Library, link: Link, extra: Sequence[Part] = (), factor: Part | None = None) -> View | None:
         """``y = inverse(c + m * sum)``, or ``None`` where the link is not defined."""

@@ -57,11 +57,11 @@ def waves(functions: Array, target: Array, weight: Array, n: int) -> list[Wave]:
         Greatest number.
     """
     rows = np.flatnonzero(np.ptp(functions, axis=1) < _MOST_RADIANS)
-    largest = float(np.abs(target).max()) * float(weight.max())
+    largest = float(np.abs(target).max())
     if not len(rows) or not 1e-100 < largest < 1e100:
         return []
     f = functions[rows]
-    square = np.square(weight)
+    square = np.square(weight / weight.max())  # their unit does not matter, and squares of squares could overflow
     total = float(square.sum())
     power = float(square @ np.square(target)) or 1.0
     y = target - float(square @ target) / total

@@ -101,3 +101,12 @@ def test_rows_count_by_their_weight():
     weight[:8] = 1e-9
     found = matcher_of([parse("sin(x2)"), parse("x2")], X, y, weight).matches(to_prefix(parse("x1")), 100, 1)
     assert min(match.error for match in found) < 1e-5
+
+
+@pytest.mark.parametrize("outlier", [1e160, 1e300])
+def test_where_squares_overflow_there_are_no_matches(outlier):
+    X, y = data("x1 + sin(x2)")
+    y[3] = outlier
+    matches = matcher(y, X)
+    found = matches.matches(to_prefix(parse(f"{outlier} * x1 / exp(5 * x2)")), 100, 3)
+    assert all(np.isfinite(match.error) for match in found)

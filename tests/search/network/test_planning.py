@@ -9,20 +9,12 @@ import torch
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.decoding import Frontier, complete
 from nesymres_sk.search.network.planning import PlanningProposer
 from nesymres_sk.table import Table
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return Network(PRESETS["tiny"]).eval()
 
 
 def table(seed=0):

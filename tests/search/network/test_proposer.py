@@ -4,23 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import torch
 
 from nesymres_sk.archive import Archive, Entry
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.model.config import PRESETS
-from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.proposer import NetworkProposer
 from nesymres_sk.table import Table
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return Network(PRESETS["tiny"]).eval()
 
 
 def problem(seed=0, d=2):

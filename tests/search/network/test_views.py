@@ -142,3 +142,11 @@ def test_answers_to_whole_views_are_taken_as_they_are():
     answer = Candidate(Expression.from_names("mul C x1"), -2.0)
     assert views.translate(views.plain(), answer) is answer
     assert views.plain().frame == WHOLE
+
+
+def test_numbers_near_the_end_of_the_range_do_no_harm():
+    ends = np.finfo(float).max * np.sign(np.random.default_rng(2).normal(size=60))
+    _, views = make(target=lambda X: ends, known=("mul C x1", "inv x1"))
+    for kind in (*["jitter"] * 5, *["transform", "hole"] * 30):
+        view = views.kinds[kind]()
+        assert view is None or np.isfinite(view.batch.points).all()

@@ -21,6 +21,7 @@ from nesymres_sk.search.pursuit.matching import Design
 from nesymres_sk.search.pursuit.proposer import PursuitProposer
 from nesymres_sk.search.pursuit.regression import factored, solve_many
 from nesymres_sk.search.pursuit.trees import power, simple_exponent
+from nesymres_sk.search.pursuit.views import Views
 from nesymres_sk.search.pursuit.waves import waves
 from nesymres_sk.table import Table
 
@@ -108,6 +109,17 @@ def test_waves_are_regressions_and_the_right_pair_is_found(sign: float) -> None:
         values = wave.offset + wave.sine * rows[1] + wave.cosine * rows[2]
         residual = (values - target) * weight
         assert residual @ residual / np.sum((target * weight) ** 2) == pytest.approx(wave.error, rel=1e-6, abs=1e-13)
+
+
+@pytest.mark.parametrize("unit", [1e-150, 1e150])
+def test_waves_do_not_depend_on_the_unit_of_the_weights(unit: float) -> None:
+    rng = np.random.default_rng(4)
+    functions, weight = rng.uniform(-4.0, 4.0, (12, 60)), rng.uniform(0.5, 2.0, 60)
+    target = 1.5 - 2.0 * np.sin(functions[3] + functions[7] + 0.4) + 0.1 * rng.normal(size=60)
+    found = waves(functions, target, weight * unit, 5)
+    for wave, expected in zip(found, waves(functions, target, weight, 5), strict=True):
+        assert (wave.first, wave.second, wave.sign) == (expected.first, expected.second, expected.sign)
+        assert wave.error == pytest.approx(expected.error)
 
 
 def test_tangents_make_the_error_of_a_constant_one_of_second_order() -> None:
@@ -248,6 +260,32 @@ def test_few_rows_never_get_as_many_constants(n: int) -> None:
     for candidate in proposer.propose(60, Deadline()):
         assert candidate.initial is not None
         assert len(candidate.initial) + 1 < n
+
+
+@pytest.mark.parametrize(("n", "d"), [(4, 1), (6, 2), (6, 4)])
+def test_constants_move_only_where_rows_are_left(n: int, d: int) -> None:
+    rng = np.random.default_rng(n + d)
+    X = rng.uniform(1.0, 2.0, (n, d))
+    proposer, _ = make(X, np.sqrt(np.abs(X[:, 0] - 1.5)) * np.exp(rng.normal(size=n)))
+    for candidate in proposer.propose(200, Deadline()):
+        assert candidate.initial is not None
+        assert len(candidate.initial) + 1 < n
+
+
+def test_functions_that_overflow_are_no_matches() -> None:
+    functions = np.random.default_rng(3).normal(size=(3, 30)) * np.array([[1.0], [1e300], [1.0]])
+    slope = np.linspace(1.0, 1e50, 30)
+    design = Design(functions, np.ones((1, 30)), functions[0] + functions[2], slope)
+    assert all(1 not in match.rows for match in design.singles(3))
+
+
+def test_slopes_of_links_have_no_unit() -> None:
+    y = np.linspace(-700.0, 5.0, 40)  # the slope of a logarithm is one over its exponential
+    views = Views(y[:, None], y, np.ones(40))
+    for link in LINKS:
+        linked = views.linked(link)
+        assert linked is None or linked[1].max() == 1.0
+    assert views.linked(next(link for link in LINKS if link.operator == "log")) is not None
 
 
 def test_odd_columns_do_no_harm() -> None:
