@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -249,8 +250,10 @@ class Judge:
         ----------
         share : float
             Part of the time since the start that this may take, the most accurate equations first. What is nearly
-            exact is done in any case.
+            exact is done in any case, and without a deadline, where no result may depend on the clock, nothing else
+            unless the share is 1.
         """
+        timed = math.isfinite(self.end.at)
         started = self.deadline.elapsed
         while not self.end.passed:
             waiting = [entry for entry in self.archive.front() if not entry.snapped]
@@ -258,7 +261,8 @@ class Judge:
                 break
             entry = min(waiting, key=lambda entry: entry.error)
             now = self.deadline.elapsed
-            if self._snapping + now - started > share * now and entry.error > _NEARLY_EXACT * self.table.floor:
+            over = self._snapping + now - started > share * now if timed else share < 1.0
+            if over and entry.error > _NEARLY_EXACT * self.table.floor:
                 break
             snapped = self._fit_rest(snap(entry.expression, self._sample, self.end))
             error = self.table.error(snapped)
@@ -279,7 +283,7 @@ class Judge:
     def _is_as_good(self, error: float, reference: float) -> bool:
         """Whether simple constants from the sample hold on all rows, within the noise."""
         new, old = (max(value, self.table.floor) for value in (error, reference))
-        return bool(self.table.n_effective * np.log(new / old) < _MAX_LOSS_OF_FIT)
+        return bool(self.table.n_effective * (np.log(new) - np.log(old)) < _MAX_LOSS_OF_FIT)
 
 
 def _target(table: Table) -> Target:

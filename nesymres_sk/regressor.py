@@ -74,8 +74,9 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         a free constant. Other numbers than 1 to 5 are where the fit of that constant starts. They are fitted before
         anything else, and the search goes on from the best of them.
     max_time : float, optional
-        Seconds for ``fit``. Without it there is one round: short functions are matched against the target and, if that
-        gives nothing exact, the network proposes ``beam_size`` skeletons. With it, the search goes on until the time
+        Seconds for ``fit``. Without it the search is short: functions are matched against the target once; if that
+        gives nothing exact, the network proposes ``beam_size`` skeletons; if these do not either, a few rounds of local
+        search start from the best equations. With it, the search goes on until the time
         is over or an equation is exact up to rounding; the network, matched functions, random skeletons and local
         search around the best equations share the time. The compilation of the numerical kernels, once on a machine,
         does not count.

@@ -6,6 +6,7 @@ stage honours one deadline, and what the archive holds is a valid answer at any 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,8 @@ class Source:
     batch_size : int
         Skeletons asked for in the first round.
     share : float
-        Part of the time: the source that is furthest behind its share has the next turn.
+        Part of the time: the source that is furthest behind its share has the next turn. Without a
+        deadline each has all of its rounds before the next, so that the result does not depend on the clock.
     growth : float
         Factor of ``batch_size`` from one round to the next.
     largest_batch : int
@@ -119,9 +121,10 @@ def solve(
     judge = Judge(table, options, searching, deadline, rng, archive)
     judge.keep_affine()
     turns = [_Turn(source, source.batch_size) for source in sources]
+    timed = math.isfinite(deadline.at)
     round_ = 0
     while turns and not searching.passed and not judge.is_exact:
-        turn = min(turns, key=lambda turn: turn.spent / turn.source.share)
+        turn = min(turns, key=lambda turn: turn.spent / turn.source.share if timed else 0.0)
         started = searching.elapsed
         if turn.proposer is None:
             turn.proposer = turn.source.open()

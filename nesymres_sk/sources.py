@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 #: Longest expression of a search without a network.
 MAX_LENGTH = 40
-#: Parts of the time that the sources get, which their number need not add up to.
-_NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.3, 0.5, 0.1, 0.2, 0.4
+#: Parts of the time that the sources get, which need not add up to one.
+_NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.2, 0.5, 0.05, 0.1, 0.65
 #: Skeletons that a source is asked for at a time.
 _PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
+#: Rounds of the local search where there is no time limit: after as many it has found most of what it soon will.
+_LOCAL_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class SearchOptions:
     equate : EquateConfig or None
         Settings of the fine-tuning, if there is to be one.
     anytime : bool
-        Whether the search goes on until a deadline, or ends after a first round.
+        Whether the search goes on until a deadline, or ends after a few rounds.
     n_threads : int
         Threads of the network.
     """
@@ -78,10 +80,11 @@ class Sources:
     def all(self) -> list[Source]:
         """Every source of this search, in the order of their first turns.
 
-        The first is quick and needs no network, whose loading takes longer than many a law.
+        The first is quick and needs no network, whose loading takes longer than many a law. Fine-tuning comes last,
+        so that without a time limit it can only add to what is found without it.
         """
-        first, *others = self.of_prior()
-        return [first, *self.of_network(), *others]
+        (first, *others), (network, *tuned) = self.of_prior(), self.of_network()
+        return [first, network, *others, *tuned]
 
     def of_network(self) -> list[Source]:
         """Sources that need the network."""
@@ -92,7 +95,7 @@ class Sources:
         if not self.table.natural:  # the others work in the user's own units
             return [self.prior()]
         if not self.options.anytime:
-            return [self.pursuit()]
+            return [self.pursuit(), self.local_search()]
         return [self.pursuit(), self.prior(), self.local_search()]
 
     def network(self) -> Source:
@@ -161,7 +164,8 @@ class Sources:
             rng = np.random.default_rng(self._local_seed)
             return LocalSearch(self.table, self.archive, self._grammar(), rng)
 
-        return Source(start, _LOCAL_BATCH, _LOCAL, growth=1.0, closed=True, n_restarts=1, rounds=self._rounds)
+        rounds = None if self.options.anytime else _LOCAL_ROUNDS
+        return Source(start, _LOCAL_BATCH, _LOCAL, growth=1.0, closed=True, n_restarts=1, rounds=rounds)
 
     @property
     def _rounds(self) -> int | None:

@@ -180,9 +180,11 @@ def _merge(
     X: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Sorted distinct rows of (X, y) with the sums of their weights."""
-    order = np.lexsort((y, *X.T[::-1]))
-    X, y, weight = X[order], y[order], weight[order]
+    # zeros of both signs are equal, but one over them is not
+    keys = np.hstack((X, np.signbit(X))) if np.any(np.signbit(X) & (X == 0.0)) else X
+    order = np.lexsort((y, *keys.T[::-1]))
+    X, y, weight, keys = X[order], y[order], weight[order], keys[order]
     new = np.ones(len(y), dtype=bool)
-    new[1:] = (y[1:] != y[:-1]) | np.any(X[1:] != X[:-1], axis=1)
+    new[1:] = (y[1:] != y[:-1]) | np.any(keys[1:] != keys[:-1], axis=1)
     starts = np.flatnonzero(new)
     return X[starts], y[starts], np.add.reduceat(weight, starts)

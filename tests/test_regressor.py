@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -271,3 +272,16 @@ def test_unknown_attributes_of_the_package_are_errors():
     with pytest.raises(AttributeError, match="no attribute 'Regressor'"):
         getattr(nesymres_sk, "Regressor")  # noqa: B009
     assert "fit_constants" in dir(nesymres_sk)
+
+
+def test_without_a_time_limit_the_result_does_not_depend_on_the_clock(monkeypatch):
+    rng = np.random.default_rng(2)
+    X = rng.uniform(1.0, 4.0, (60, 2))
+    y = X[:, 0] * np.exp(-X[:, 1]) + np.sin(3.0 * X[:, 1]) + 0.05 * rng.standard_normal(60)
+    found = []
+    for speed in (1.0, 1e-6, 1e6):
+        clock = SimpleNamespace(monotonic=lambda speed=speed: speed * time.monotonic())
+        monkeypatch.setattr("nesymres_sk.deadline.time", clock)
+        model = NeuralSymbolicRegressor(weights="tiny", random_state=0).fit(X, y)
+        found.append((model.n_fitted_, tuple(model.equations_["equation"])))
+    assert found[0] == found[1] == found[2]

@@ -37,6 +37,14 @@ def test_the_order_of_rows_plays_no_part(data):
     np.testing.assert_array_equal(one.y, other.y)
 
 
+def test_zeros_of_both_signs_are_two_rows():
+    X = np.array([0.0, -0.0, 0.0, 1.0, -0.0])[:, None]
+    table = Table.prepare(X, np.array([0.0, 0.0, 0.0, 1.0, 0.0]))
+    assert table.n_rows == 3
+    np.testing.assert_allclose(table.weight, [1.2, 1.2, 0.6])
+    assert table.error(parse("exp(1 - 1 / x1)")) == np.inf  # one over a negative zero is minus infinity
+
+
 def test_error_is_relative_to_the_scale_of_the_target(data):
     X, y = data
     table = Table.prepare(X, y)

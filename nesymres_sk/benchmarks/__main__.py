@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "fitting", "startup"])
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument(
-        "--finetune", nargs="+", default=[], choices=FINETUNE, help="also ours, beam, network, backbone fine-tuned"
+        "--finetune", nargs="+", default=[], choices=FINETUNE, help="also ours, default, network, backbone fine-tuned"
     )
     parser.add_argument("--time", nargs="+", type=float, default=[10.0], help="seconds for one fit (default 10)")
     parser.add_argument("--noise", nargs="+", type=float, default=[0.0], help="noise on y over its root mean square")

@@ -20,7 +20,7 @@ from nesymres_sk.drawing import BLUE, GREY, ORANGE, finish, picture
 _COLOURS = {
     "ours": BLUE,
     "network": "#7fb2d6",
-    "beam": "#1b9e77",
+    "default": "#1b9e77",
     "prior": ORANGE,
     "operon": GREY,
     "gplearn": "#b8a1c9",

@@ -61,8 +61,8 @@ def fit_ours(X: Array, y: Array, options: Options, finetune: EquateConfig | None
     return _fit_own(NeuralSymbolicRegressor, X, y, options, options.time_limit, finetune)
 
 
-def fit_beam(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
-    """Fit ours without a time limit: one beam of skeletons, each fitted once."""
+def fit_default(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
+    """Fit ours with its default settings, which have no time limit."""
     from nesymres_sk.regressor import NeuralSymbolicRegressor
 
     return _fit_own(NeuralSymbolicRegressor, X, y, options, None, finetune)
@@ -184,7 +184,7 @@ def _column_names(X: Array) -> list[str]:
 
 ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "ours": fit_ours,
-    "beam": fit_beam,
+    "default": fit_default,
     "network": fit_network,
     "backbone": fit_backbone,
     "prior": fit_prior,
@@ -207,7 +207,7 @@ FINETUNE: dict[str, EquateConfig] = {
     "short": EquateConfig(simplicity=1.0),
 }
 #: Estimators that can be fine-tuned; ``ours+equate`` and so on are estimators, too.
-TUNABLE = {"ours": fit_ours, "beam": fit_beam, "network": fit_network, "backbone": fit_backbone}
+TUNABLE = {"ours": fit_ours, "default": fit_default, "network": fit_network, "backbone": fit_backbone}
 ESTIMATORS.update(
     {
         f"{name}+{setting}": partial(fit, finetune=config)

@@ -45,6 +45,9 @@ _TRAIN_SHARE = 0.8
 #: Tables shorter than this are not split.
 _SMALL = 30
 
+#: Rows, the skeleton that was found for them, and how often it came first.
+_Bag = tuple[NDArray[np.intp], Candidate, int]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -153,21 +156,29 @@ class Instances:
         self._rng = rng
         self._generator = generator
         self.train, self.held_out = split(table.n_rows, rng)
-        self._bags: list[tuple[NDArray[np.intp], Candidate, int]] = []
+        self._bags: list[_Bag] = []
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:
         """One skeleton for each bag, none twice: the network's, and random ones for a part of them."""
         n_random = round(self._config.random_share * self._config.n_bags)
         n_network = self._config.n_bags - n_random
         bags = draw_bags(self.train, self._config.n_bags, self._config.bag_size, self._rng, self._table.weight)
-        found: dict[object, tuple[NDArray[np.intp], Candidate, int]] = {}
+        found = self._of_network(bags[:n_network], deadline) if n_network else {}
+        prior = PriorProposer(self._table.X.shape[1], self._grammar.constraints, self._rng)
+        pool = prior.propose(_RANDOM_POOL, deadline)
+        chosen = self._rng.permutation(len(pool))[:n_random]
+        for rows, index in zip(bags[n_network:], chosen.tolist(), strict=False):
+            found.setdefault(identity(pool[index].skeleton), (rows, pool[index], 1))
+        self._bags = list(found.values())
+        return [candidate for _, candidate, _ in self._bags]
+
+    def _of_network(self, bags: Sequence[NDArray[np.intp]], deadline: Deadline) -> dict[object, _Bag]:
+        """The network's skeletons, none twice, with the bag that each was read from and how often it came first."""
+        found: dict[object, _Bag] = {}
         with torch.no_grad():
-            memory = encode_batch(
-                self._network,
-                bag_inputs(self._table, bags[:n_network], [self._table.y[rows] for rows in bags[:n_network]]),
-            )
+            memory = encode_batch(self._network, bag_inputs(self._table, bags, [self._table.y[rows] for rows in bags]))
         for temperature in _TEMPERATURES:
-            if len(found) >= n_network or deadline.passed:
+            if len(found) >= len(bags) or deadline.passed:
                 break
             sequences = decode_each(self._network, memory, self._grammar, temperature, deadline, self._generator)
             if len(sequences) < len(memory):
@@ -180,15 +191,9 @@ class Instances:
                 if key in found:
                     first, candidate, count = found[key]
                     found[key] = (first, candidate, count + (temperature == 0.0))
-                elif len(found) < n_network:
+                elif len(found) < len(bags):
                     found[key] = (rows, Candidate(form, log_prob), 1)
-        prior = PriorProposer(self._table.X.shape[1], self._grammar.constraints, self._rng)
-        pool = prior.propose(_RANDOM_POOL, deadline)
-        chosen = self._rng.permutation(len(pool))[:n_random]
-        for rows, index in zip(bags[n_network:], chosen.tolist(), strict=False):
-            found.setdefault(identity(pool[index].skeleton), (rows, pool[index], 1))
-        self._bags = list(found.values())
-        return [candidate for _, candidate, _ in self._bags]
+        return found
 
     def records(self, deadline: Deadline) -> list[Record]:
         """The candidates fitted to their bags; those that are undefined there or too long are left out."""

@@ -113,7 +113,14 @@ class Tuner:
 
     def run(self, deadline: Deadline) -> bool:
         """All epochs, or as many as there is time for; returns whether they went well."""
-        return all(deadline.passed or self.epoch(deadline) for _ in range(self._config.epochs))
+        went_well = all(deadline.passed or self.epoch(deadline) for _ in range(self._config.epochs))
+        return went_well and self._still_writes()
+
+    @torch.no_grad()
+    def _still_writes(self) -> bool:
+        """Whether the network gives numbers after the last step, which no loss has seen."""
+        logits = self._model.backbone.decode(self.embeddings([0]), self._tokens[:1, :-1])
+        return bool(torch.isfinite(logits).all())
 
     def loss(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the records' tokens, and squared error of their standardised scores."""

@@ -193,7 +193,7 @@ def _run(
     if deadline is not None and math.isfinite(deadline.at):
         if deadline.passed:
             return
-        timer = threading.Timer(deadline.remaining, stop.fill, (1,))
+        timer = threading.Timer(min(deadline.remaining, threading.TIMEOUT_MAX), stop.fill, (1,))
         timer.daemon = True
         timer.start()
     try:

@@ -106,10 +106,11 @@ def refine(
         shrink, better = 1.0, False
         for _ in range(4):
             constants = np.array(expression.constants)
-            constants[free] -= shrink * step
+            with np.errstate(over="ignore"):
+                constants[free] -= shrink * step
             trial = expression.with_constants(constants.tolist())
             trial_error, trial_residuals, trial_jacobian = target.linearise(trial)
-            if trial_error < error:
+            if trial_error < error and np.isfinite(constants).all():  # some functions of infinity are finite
                 better = True
                 break
             shrink *= 0.25

@@ -126,7 +126,7 @@ def scores(losses: Sequence[float], complexities: Sequence[int]) -> list[float]:
     """
     out = [0.0]
     for i in range(1, len(losses)):
-        out.append(-math.log(losses[i] / losses[i - 1]) / (complexities[i] - complexities[i - 1]))
+        out.append((math.log(losses[i - 1]) - math.log(losses[i])) / (complexities[i] - complexities[i - 1]))
     return out
 
 

@@ -98,18 +98,19 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
     if not math.isfinite(reference):  # constants beyond the range of float64
         return True
     new, old = max(error, target.floor), max(reference, target.floor)
-    return target.n_effective * math.log(new / old) <= ratio
+    return target.n_effective * (math.log(new) - math.log(old)) <= ratio
 
 
 def _drop_terms(expression: Expression, error: float, target: Target, deadline: Deadline) -> tuple[Expression, float]:
     """Set constants to zero whose terms the data do not need (Bayesian information criterion)."""
     ratio = math.log(max(target.n_effective, 2.0))
+    significant = math.sqrt(2.0 * ratio)
     for _ in range(len(expression.constants)):
         _, _, jacobian = target.linearise(expression)
         with np.errstate(all="ignore"):
             deviation = np.abs(expression.constants) / _errors(jacobian, error, target)
         for index in np.argsort(deviation):
-            if deadline.passed or not deviation[index] ** 2 <= 2.0 * ratio:
+            if deadline.passed or not deviation[index] <= significant:
                 return expression, error
             trial = _with(expression, int(index), 0.0)
             shorter = canonical(trial)
@@ -171,8 +172,9 @@ def _share_values(expression: Expression, error: float, target: Target) -> Expre
                 continue
             if abs(abs(a) - abs(b)) > max(_MAX_DEVIATION * spread, _RELATIVE_ERROR * abs(a)):
                 continue
-            weights = [1.0 / max(sigma[k], 1e-15 * abs(a)) ** 2 for k in (i, j)]
-            shared = (weights[0] * abs(a) + weights[1] * abs(b)) / (weights[0] + weights[1])
+            first, second = (max(sigma[k], 1e-15 * abs(a)) for k in (i, j))
+            weight = (first / second) ** 2  # of the second, that of the first being 1
+            shared = (abs(a) + weight * abs(b)) / (1.0 + weight)
             trial = _with(_with(expression, i, math.copysign(shared, a)), j, math.copysign(shared, b))
             trial_error = target.linearise(trial)[0]
             if _accepts(trial_error, error, target):

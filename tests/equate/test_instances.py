@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from nesymres_sk.deadline import Deadline
-from nesymres_sk.equate.instances import draw_bags, labels, score, split
+from nesymres_sk.equate.config import EquateConfig
+from nesymres_sk.equate.instances import Instances, draw_bags, labels, score, split
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.candidate import identity
@@ -45,6 +47,12 @@ def test_candidates_are_distinct_and_partly_random(config, make_instances):
     assert len(set(names)) == len(names)
     assert 1 <= len(names) <= config.n_bags
     assert all(Grammar(20, 2).allows(candidate.skeleton) for candidate in candidates)
+
+
+def test_all_of_them_may_be_random(network, table):
+    config = EquateConfig(n_bags=5, bag_size=10, random_share=1.0)
+    made = Instances(network, table, Grammar(20, 2), config, np.random.default_rng(0), torch.Generator())
+    assert len(made.candidates(Deadline())) == 5
 
 
 def test_records_hold_the_equations_own_outputs(records, table, config):

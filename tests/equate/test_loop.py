@@ -55,6 +55,11 @@ def test_gradients_reach_every_new_part(network, table, records, generator):
         assert parameter.grad.abs().sum() > 0
 
 
+def test_divergence_in_the_last_step_is_noticed(make_tuner):
+    _model, tuner = make_tuner(EquateConfig(learning_rate=1e30, epochs=1, batch_size=100))
+    assert not tuner.run(Deadline())
+
+
 def test_divergence_is_noticed(make_tuner):
     config = EquateConfig(learning_rate=1e6, head_rate=1e6, epochs=5)
     _model, tuner = make_tuner(config)

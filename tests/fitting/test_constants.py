@@ -102,6 +102,13 @@ def test_deadline_ends_within_a_fit_and_leaves_the_rest_infinite() -> None:
     assert np.isinf(late.losses).all()
 
 
+def test_a_deadline_centuries_away() -> None:
+    X = np.linspace(1.0, 2.0, 9)[:, None]
+    skeleton = Expression.from_names("mul C x1")
+    result = fit_skeletons([skeleton], X, X[:, 0], deadline=Deadline(1e12), rng=np.random.default_rng(0))
+    assert result.constants[0][0] == pytest.approx(1.0)  # a thread that fails is a warning, which fails the test
+
+
 def test_ten_constants() -> None:
     law = Expression.from_names(
         "add add add mul C sin add C mul C x1 mul C exp mul C x2 mul C log add C x3 add C mul C square x1",
@@ -188,3 +195,14 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="n_restarts"):
         fit_skeletons(skeletons, X, y, rng=rng, n_restarts=0)
     assert fit_skeletons([], X, y, rng=rng).constants == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frequencies_stay_below_that_of_the_rows(seed: int) -> None:
+    # on a grid of 20 rows sin(w*x) has the values of -sin((19*pi - w)*x), within noise and beyond
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    y = X[:, 0] * np.sin(2.0 * np.pi * X[:, 0]) + 0.01 * np.random.default_rng(seed).normal(size=20)
+    result = fit_skeletons(
+        [Expression.from_names("mul C mul x1 sin mul C x1")], X, y, n_restarts=16, rng=np.random.default_rng(seed)
+    )
+    assert abs(result.constants[0][1]) == pytest.approx(2.0 * np.pi, rel=0.05)

@@ -64,6 +64,7 @@ def test_unknown_rule_is_an_error():
 
 def test_scores_are_the_drop_of_log_loss_per_node():
     np.testing.assert_allclose(scores([1.0, np.exp(-4.0)], [1, 3]), [0.0, 2.0])
+    np.testing.assert_allclose(scores([1e30, 1e-300], [1, 2]), [0.0, 330.0 * np.log(10.0)])  # their ratio is no number
 
 
 def test_structure_costs_more_with_rare_operators_and_more_columns():

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.machine import evaluate
+from nesymres_sk.expressions.parser import parse
 from nesymres_sk.fitting.numbers import simple_number_cost, simple_numbers
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
 from nesymres_sk.fitting.snapping import snap
@@ -216,3 +218,19 @@ def test_a_weight_of_two_is_a_repeated_row_for_snapping(X):
     )
     assert one == other
     assert "2" in one.names()
+
+
+def test_constants_at_the_ends_of_the_range(X):
+    noise = np.random.default_rng(0).normal(size=100)
+    assert snap(parse("cos(1e300 * x1)"), target(X, noise)).is_fitted
+    law = parse("exp(1.2345678912e-150 * x1) + sin(1.2345678912e-150 * x2)")
+    near = parse("exp(1.23456789121e-150 * x1) + sin(1.23456789123e-150 * x2)")
+    first, second = snap(near, target(1e150 * X, evaluate(law, 1e150 * X) * (1.0 + 1e-9 * noise))).constants
+    assert first == second == pytest.approx(1.2345678912e-150, rel=1e-9)
+
+
+def test_steps_beyond_the_range_are_not_taken():
+    X = np.array([[1.0], [1.1], [0.9]]) * 1e-308
+    start = parse("tanh(C * x1)").with_constants([-1e308])
+    fitted, _ = refine(start, target(X, np.array([-1.3, -1.2, -1.25])))
+    assert np.isfinite(fitted.constants).all()
