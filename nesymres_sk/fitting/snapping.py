@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.fitting.factoring import factor
 from nesymres_sk.fitting.numbers import nearest_simple
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
@@ -48,7 +49,19 @@ def snap(expression: Expression, target: Target, deadline: Deadline | None = Non
         Canonical: factors of one and terms of zero are gone.
     """
     deadline = deadline or Deadline()
-    expression, error = refine(expression, target)
+    expression, error = _simplify(*refine(expression, target), target, deadline)
+    found = [_share_values(expression, error, target)]
+    completed = complete_squares(expression)
+    if completed is not None and not deadline.passed:
+        trial, trial_error = _simplify(*refine(completed, target), target, deadline)
+        if _accepts(trial_error, error, target):
+            found.append(_share_values(trial, trial_error, target))
+    length = _length(error, target)
+    return tidy(min((factor(form, length) for form in found), key=length))
+
+
+def _simplify(expression: Expression, error: float, target: Target, deadline: Deadline) -> tuple[Expression, float]:
+    """Needless terms dropped, common factors pulled out, constants set to simple numbers."""
     for _ in range(2):  # terms that vanish may leave constants that can be snapped in their turn
         start = expression
         expression, error = _drop_terms(expression, error, target, deadline)
@@ -56,8 +69,7 @@ def snap(expression: Expression, target: Target, deadline: Deadline | None = Non
         expression, error = _snap_numbers(expression, error, target, deadline)
         if expression.tokens == start.tokens:
             break
-    expression = _share_values(expression, error, target)
-    return tidy(factor(expression, _length(error, target)))
+    return expression, error
 
 
 def _factor(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:

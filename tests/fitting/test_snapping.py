@@ -234,3 +234,22 @@ def test_steps_beyond_the_range_are_not_taken():
     start = parse("tanh(C * x1)").with_constants([-1e308])
     fitted, _ = refine(start, target(X, np.array([-1.3, -1.2, -1.25])))
     assert np.isfinite(fitted.constants).all()
+
+
+@pytest.mark.parametrize(
+    ("found", "law"),
+    [
+        ("0.3565279591700958 * exp(2.653061224 * x1 - 1.020408163 * x1**2)", "2*exp(-1.0204081632653061*(x1 - 1.3)**2)"),
+        ("1 / (x1**2 + x2**2 + 6 - 2*x1 - 4*x2)", "1 / ((x2 - 2)**2 + (x1 - 1)**2 + 1)"),
+    ],
+)
+def test_squares_are_completed_where_that_is_shorter(X, found, law):
+    law = parse(law)
+    snapped = snap(parse(found), target(X, evaluate(law, X)))
+    assert snapped.tokens == tidy(law).tokens
+    np.testing.assert_allclose(snapped.constants, law.constants)
+
+
+def test_squares_stay_as_they_are_where_that_is_shorter(X):
+    law = parse("x1 + x1**2")
+    assert snap(law, target(X, evaluate(law, X))).tokens == law.tokens

@@ -179,7 +179,7 @@ class Matcher:
             squares.append((weight * weight).astype(np.float32))
             spans.append((first, len(columns)))
             scales.append(norm / size)
-            remaining.append(norm * norm / known.sum())
+            remaining.append(norm * norm / int(known.sum()))
         products = self._values @ np.array(columns).T
         norms = self._squares @ np.array(squares).T
         for k, (place, (first, last)) in enumerate(zip(places, spans, strict=True)):

@@ -91,7 +91,9 @@ def test_values_far_from_one_do_no_harm():
     y = 1e-200 * X[:, 0] * X[:, 1] + 3e-100 * X[:, 0]
     terms = [Expression.from_names(names) for names in ("x1", "x2", "mul x1 x2")]
     found = matcher_of(terms, X, y).matches(to_prefix(parse("x1")), 10, 2)
+    assert found
     assert all(np.isfinite(neighbour.error) for neighbour in found)
+    assert all(type(neighbour.error) is float for neighbour in found)  # which overflows without a warning
 
 
 def test_rows_count_by_their_weight():
