@@ -51,7 +51,8 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         Fine-tune a copy of the network on this table (Ying et al. 2025) and propose with that, too. Takes seconds; off
         by default. See :class:`nesymres_sk.EquateConfig` for its settings.
     constant_optimizer : {"lm", "bfgs"}, default="lm"
-        Levenberg–Marquardt with closed-form linear constants, or BFGS as in the paper, which is much slower.
+        Levenberg–Marquardt with closed-form linear constants, or BFGS as in the paper, which is much slower; without a
+        time limit there is then no local search.
     selection : {"mdl", "paper", "accuracy", "best"}, default="mdl"
         Rule that chooses from the Pareto front, see :mod:`nesymres_sk.fitting.selection`.
     operators : list of str, optional
@@ -327,6 +328,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
             equate=EquateConfig() if self.finetune == "equate" else self.finetune,
             anytime=self.max_time is not None,
             n_threads=n_threads,
+            constant_optimizer=self.constant_optimizer,
         )
         guesses = knowledge.candidates(stages.stage.columns)
         while True:

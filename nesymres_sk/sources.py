@@ -46,6 +46,8 @@ class SearchOptions:
         Whether the search goes on until a deadline, or ends after a few rounds.
     n_threads : int
         Threads of the network.
+    constant_optimizer : {"lm", "bfgs"}
+        How candidates are fitted.
     """
 
     weights: str = "base"
@@ -55,6 +57,7 @@ class SearchOptions:
     equate: EquateConfig | None = None
     anytime: bool = False
     n_threads: int = 1
+    constant_optimizer: str = "lm"
 
 
 class Sources:
@@ -95,7 +98,10 @@ class Sources:
         if not self.table.natural:  # the others work in the user's own units
             return [self.prior()]
         if not self.options.anytime:
-            return [self.pursuit(), self.local_search()]
+            # local search lives on thousands of fits: with slow ones it is not what a short search can afford
+            return (
+                [self.pursuit()] if self.options.constant_optimizer == "bfgs" else [self.pursuit(), self.local_search()]
+            )
         return [self.pursuit(), self.prior(), self.local_search()]
 
     def network(self) -> Source:

@@ -8,12 +8,14 @@ from importlib import resources
 
 from nesymres_sk.benchmarks.problems import Problem
 
-#: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``feynman-all``: the Feynman Symbolic
-#: Regression Database (Udrescu and Tegmark 2020), 100 equations and 20 bonus equations, with its own ranges;
+#: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``classical``: the other sets of the
+#: literature, Keijzer 2003, Vladislavleva et al. 2009, Korns 2011, R (Krawiec and Pawlak 2013), Jin et al. 2019,
+#: Livermore (Mundhenk et al. 2021) and Constant (Petersen et al. 2021), each law once. ``feynman-all``: the Feynman
+#: Symbolic Regression Database (Udrescu and Tegmark 2020), 100 equations and 20 bonus equations, with its own ranges;
 #: ``feynman``: those of the 100 with at most three inputs. ``strogatz``: see :mod:`nesymres_sk.benchmarks.strogatz`.
 #: ``oos-nc``, ``oos-wc``, ``oos-fc``: long equations kept out of training, see
 #: :mod:`nesymres_sk.benchmarks.out_of_sample`.
-SUITES = ("nguyen", "feynman", "feynman-all", "strogatz", "oos-nc", "oos-wc", "oos-fc")
+SUITES = ("nguyen", "classical", "feynman", "feynman-all", "strogatz", "oos-nc", "oos-wc", "oos-fc")
 
 _BONUS = "test_"
 _MOST_INPUTS = 3

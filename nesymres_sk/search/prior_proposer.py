@@ -19,6 +19,8 @@ _SCALED = (v.operator_token("mul"), v.CONSTANT)
 _SCALED_AND_SHIFTED = (v.operator_token("add"), v.CONSTANT, *_SCALED)
 #: Share of the random trees that are proposed with a constant added as well.
 _SHIFTED = 0.2
+#: Batches of trees of which none is allowed, after which no other is expected to be.
+_PATIENCE = 8
 _LOG_TOKENS = float(np.log(v.SIZE))
 
 
@@ -71,8 +73,10 @@ class PriorProposer(Proposer):
         return sorted(found, key=lambda candidate: -candidate.log_prob)
 
     def _skeletons(self) -> Iterator[Expression | None]:
-        """New skeletons, and ``None`` after every batch of trees: there may be many in which none is allowed."""
+        """New skeletons, and ``None`` after every batch of trees: there may be several in which none is allowed."""
+        barren = 0
         for batch in RandomSkeletons(self._grammar, self._rng):
+            n_before = len(self._given)
             shifted = self._rng.random(len(batch)) < _SHIFTED
             for tree, also_shifted in zip(batch, shifted.tolist(), strict=True):
                 for prefix in (_SCALED, _SCALED_AND_SHIFTED) if also_shifted else (_SCALED,):
@@ -84,3 +88,6 @@ class PriorProposer(Proposer):
                         self._given.add(key)
                         yield form
             yield None
+            barren = 0 if len(self._given) > n_before else barren + 1
+            if barren == _PATIENCE:
+                return

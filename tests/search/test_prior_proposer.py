@@ -95,3 +95,6 @@ def test_the_clock_is_looked_at_where_no_tree_is_allowed(monkeypatch):
     monkeypatch.setattr(RandomSkeletons, "__iter__", batches)
     assert PriorProposer(2, Constraints(max_complexity=3)).propose(10, Clock()) == []
     assert len(drawn) == 4
+    drawn.clear()
+    assert PriorProposer(2, Constraints(max_complexity=3)).propose(10, Deadline()) == []
+    assert len(drawn) < 20  # without a clock the source is taken for exhausted

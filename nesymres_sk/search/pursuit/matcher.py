@@ -16,7 +16,7 @@ from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
 from nesymres_sk.search.pursuit.regression import factored, solve_many
 from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
-from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, part_of
+from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, divides, part_of
 from nesymres_sk.search.pursuit.waves import waves
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ class Matcher:
         if target is None:
             return []
         short = np.arange(len(library.terms))[: 4 * _FACTORS]
-        short = short[np.all(library.values[short] != 0.0, axis=1)][:_FACTORS]
+        short = short[divides(library.values[short])][:_FACTORS]
         if not len(short):
             return []
         values = library.values[short]

@@ -27,7 +27,7 @@ from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.links import LINKS, Link
 from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher, shortest_of_best
-from nesymres_sk.search.pursuit.views import PLAIN, Part, Views, part_of
+from nesymres_sk.search.pursuit.views import PLAIN, Part, Views, divides, part_of
 from nesymres_sk.table import Table
 
 Array = NDArray[np.float64]
@@ -189,7 +189,7 @@ class PursuitProposer(Proposer):
             if not expression.is_fitted:
                 continue
             values = self._evaluate([expression])[0]
-            if np.isfinite(values).all() and np.all(values != 0.0) and len(expression.variables) > 0:
+            if np.isfinite(values).all() and divides(values) and len(expression.variables) > 0:
                 parts.append(Part(PLAIN, expression.to_tree(), values))
         return parts
 
@@ -203,7 +203,7 @@ class PursuitProposer(Proposer):
     def _random_factors(self) -> list[Part]:
         """Short functions that are nowhere zero, at random."""
         values = self._library.values[:_SHORT]
-        rows = np.flatnonzero(np.all(values != 0.0, axis=1))
+        rows = np.flatnonzero(divides(values))
         some = self._rng.choice(rows, min(_FACTORS_OF_WAVES, len(rows)), replace=False).tolist()
         return [part_of(PLAIN, self._library.terms[i], self._library.values[i]) for i in some]
 

@@ -46,7 +46,13 @@ PLAIN, TIMES_TARGET, LOGARITHM, OUTSIDE = range(4)
 #: Exponents are simple numbers if they are this close to one; a match that is exact may be no other.
 _EXPONENT_TOLERANCE = 0.08
 #: Monomials of a polynomial, without the constant and the columns themselves, and their greatest degree.
-_MOST_MONOMIALS, _HIGHEST_DEGREE = 32, 5
+_MOST_MONOMIALS, _HIGHEST_DEGREE = 32, 9
+#: Share of the squared target that rounding leaves.
+_EXACT = 1e-22
+#: Greatest degree of the polynomial below the line, by the number of columns; of more columns it is 1.
+_HIGHEST_BELOW = {1: 4, 2: 2}
+#: Inverses of smaller numbers are larger than any value in a library.
+_SMALLEST_DIVISOR = 1e-100
 
 
 @dataclass(frozen=True)
@@ -198,12 +204,9 @@ class Views:
             return None
         y, slope = linked
         columns = self._affordable(2)
-        above, below = [*columns, *(self.monomials() if polynomial else ())], columns
-        if polynomial and len(columns) < 3:
-            below = [*columns, *(part for part in above if part.degree == 2)]
-        if len(above) + len(below) + 1 > len(self.y) // 3:
-            above = below = columns
-        base = [self._one, *above, *(replace(part, kind=TIMES_TARGET) for part in below)]
+        base = self._quotient(columns, columns)
+        if polynomial:
+            base = self._quotient_of_polynomials(y, slope, columns) or base
 
         def build(parts: Sequence[tuple[Part, float]]) -> Node | None:
             above = [scaled(c, part.node) for part, c in parts if part.kind == PLAIN]
@@ -223,12 +226,33 @@ class Views:
             np.concatenate((subset, subset)),
             np.repeat(np.array([PLAIN, TIMES_TARGET], np.int8), len(subset)),
             base,
-            np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base]),
+            _values_in_quotient(base, y),
             np.concatenate((library.families[:n], -1 - library.families[:n])),
             np.concatenate((moving, moving + len(values))),
             np.vstack((tangents, tangents * y)),
             build,
         )
+
+    def _quotient(self, above: Sequence[Part], below: Sequence[Part]) -> list[Part]:
+        return [self._one, *above, *(replace(part, kind=TIMES_TARGET) for part in below)]
+
+    def _quotient_of_polynomials(self, y: Array, slope: Array, columns: list[Part]) -> list[Part]:
+        """Base of the lowest degree that is exact, else of the highest; empty if there are too few rows for any.
+
+        A factor that is both above and below the line changes nothing: with a higher degree than needed the
+        coefficients would not be determined.
+        """
+        monomials = self.monomials()
+        base: list[Part] = []
+        for degree in range(2, max((part.degree for part in monomials), default=1) + 1):
+            above = [*columns, *(part for part in monomials if part.degree <= degree)]
+            below = [part for part in above if part.degree <= _HIGHEST_BELOW.get(len(columns), 1)]
+            if len(above) + len(below) + 1 > len(self.y) // 2:
+                break
+            base = self._quotient(above, below)
+            if _explains(_values_in_quotient(base, y) * slope, y * slope):
+                break
+        return base
 
     def products(self, library: Library, exponentials: bool = False) -> View | None:
         """``y = c * product of powers``, or ``None`` if the target is zero somewhere.
@@ -293,6 +317,25 @@ class Views:
         if exponents:
             nodes.append(exponential(total(exponents)))
         return scaled(factor, product(nodes))
+
+
+def divides(values: Array) -> NDArray[np.bool_]:
+    """Whether functions, one in a row, are so far from zero everywhere that one may divide by them."""
+    return np.asarray(np.abs(values).min(axis=-1) > _SMALLEST_DIVISOR)
+
+
+def _values_in_quotient(base: Sequence[Part], y: Array) -> Array:
+    return np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base])
+
+
+def _explains(rows: Array, target: Array) -> bool:
+    """Whether a target is a linear combination of some rows, up to rounding."""
+    lengths = np.linalg.norm(rows, axis=1)
+    if not (np.isfinite(lengths).all() and np.isfinite(target).all() and lengths.all()):
+        return False
+    basis = np.linalg.qr((rows / lengths[:, None]).T)[0]
+    residual = target - basis @ (basis.T @ target)
+    return bool(residual @ residual <= _EXACT * (target @ target))
 
 
 def part_of(kind: int, term: Expression, values: Array) -> Part:

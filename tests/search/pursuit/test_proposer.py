@@ -204,6 +204,9 @@ LAWS = [
     ("sqrt(2.5*x1**2 + 0.7*x2**2 + 1.9*x3**2)", -2.0, 3.0),
     ("-3.7*x1*x2*exp(-x2**2/2)", -2.0, 2.0),
     ("1/(1.3 + 2.4*x1**3 - 0.8*x2)", 0.0, 1.0),
+    # unique only if the polynomials have the lowest degree that will do
+    ("(1 + x1/2 + x1**2/12)/(1 - x1/2 + x1**2/12)", -1.0, 1.0),
+    ("(x1**6 + x1**5)/(x1**4 + x1**3 + x1**2 + x1 + 1)", -1.0, 1.0),
     # too long unless its squares are completed
     ("1/(2 + (x1 - 3)**2 + (x2 - 2)**2 + (x3 - 4)**2 + (x4 - 1)**2 + (x5 - 5)**2)", 0.0, 6.0),
 ]
@@ -279,6 +282,14 @@ def test_functions_that_overflow_are_no_matches() -> None:
     slope = np.linspace(1.0, 1e50, 30)
     design = Design(functions, np.ones((1, 30)), functions[0] + functions[2], slope)
     assert all(1 not in match.rows for match in design.singles(3))
+
+
+def test_numbers_near_zero_are_no_divisors() -> None:
+    X = np.random.default_rng(5).uniform(1.0, 2.0, (40, 2))
+    X[3, 0] = 1e-310
+    proposer, _ = make(X, np.cos(3.0 * X[:, 1]) / (X[:, 0] + 0.7) ** 2)
+    for _ in range(2):
+        proposer.propose(1000, Deadline())
 
 
 def test_slopes_of_links_have_no_unit() -> None:
