@@ -29,7 +29,7 @@ _PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 #: Rounds of the local search where there is no time limit: after as many it has found most of what it soon will.
-_LOCAL_ROUNDS = 4
+_LOCAL_ROUNDS = 3
 
 
 @dataclass(frozen=True)

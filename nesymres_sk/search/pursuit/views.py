@@ -51,8 +51,8 @@ _MOST_MONOMIALS, _HIGHEST_DEGREE = 32, 9
 _EXACT = 1e-22
 #: Greatest degree of the polynomial below the line, by the number of columns; of more columns it is 1.
 _HIGHEST_BELOW = {1: 4, 2: 2}
-#: Inverses of smaller numbers are larger than any value in a library.
-_SMALLEST_DIVISOR = 1e-100
+#: Inverses of smaller numbers are larger than any value in a library; squares of larger ones could overflow.
+_SMALLEST_DIVISOR, _LARGEST = 1e-100, 1e100
 
 
 @dataclass(frozen=True)
@@ -325,14 +325,17 @@ def divides(values: Array) -> NDArray[np.bool_]:
 
 
 def _values_in_quotient(base: Sequence[Part], y: Array) -> Array:
-    return np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base])
+    """Functions as they enter a view multiplied by its denominator; those out of range are left at zero."""
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base])
+    values[np.abs(values).max(axis=1) > _LARGEST] = 0.0
+    return values
 
 
 def _explains(rows: Array, target: Array) -> bool:
     """Whether a target is a linear combination of some rows, up to rounding."""
     lengths = np.linalg.norm(rows, axis=1)
-    if not (np.isfinite(lengths).all() and np.isfinite(target).all() and lengths.all()):
-        return False
+    rows, lengths = rows[lengths > 0.0], lengths[lengths > 0.0]
     basis = np.linalg.qr((rows / lengths[:, None]).T)[0]
     residual = target - basis @ (basis.T @ target)
     return bool(residual @ residual <= _EXACT * (target @ target))
