@@ -204,7 +204,7 @@ FINETUNE: dict[str, EquateConfig] = {
     "paper-no-search": EquateConfig.paper(embedding_search=False),
     "full": EquateConfig(tuning="full", learning_rate=1e-4),
     "lora": EquateConfig(tuning="lora"),
-    "short": EquateConfig(simplicity=1.0),
+    **{f"lambda-{weight}": EquateConfig(simplicity=weight) for weight in (0, 1, 10)},
 }
 #: Estimators that can be fine-tuned; ``ours+equate`` and so on are estimators, too.
 TUNABLE = {"ours": fit_ours, "default": fit_default, "network": fit_network, "backbone": fit_backbone}
