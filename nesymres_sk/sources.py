@@ -28,7 +28,7 @@ _NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.2, 0.5, 0.05, 0.1, 0.65
 _PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
-#: Rounds of the local search where there is no time limit: after as many it has found most of what it soon will.
+#: Rounds of the local search where there is no time limit. More of them find more; these take about a second.
 _LOCAL_ROUNDS = 3
 
 
