@@ -1,4 +1,4 @@
-"""The estimator without its network, which is the control that the network must beat, and the network by itself."""
+"""What the network is compared with: the estimator without it, and random skeletons against the network by itself."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ class NetworkAlone(NeuralSymbolicRegressor):
 
     def _sources(self, sources: Sources) -> list[Source]:
         return sources.of_network()
+
+
+class RandomAlone(NeuralSymbolicRegressor):
+    """The same with random skeletons of the prior only: what the network alone must beat."""
+
+    def _sources(self, sources: Sources) -> list[Source]:
+        return [sources.prior()]

@@ -69,10 +69,17 @@ def fit_default(X: Array, y: Array, options: Options, finetune: EquateConfig | N
 
 
 def fit_prior(X: Array, y: Array, options: Options) -> Found:
-    """Fit the control: random skeletons of the prior through the same solver, in the same time."""
+    """Fit the control: everything but the network through the same solver, in the same time."""
     from nesymres_sk.benchmarks.control import PriorControl
 
     return _fit_own(PriorControl, X, y, options, options.time_limit)
+
+
+def fit_random(X: Array, y: Array, options: Options) -> Found:
+    """Fit random skeletons of the prior, and nothing else, through the same solver in the same time."""
+    from nesymres_sk.benchmarks.control import RandomAlone
+
+    return _fit_own(RandomAlone, X, y, options, options.time_limit)
 
 
 def fit_network(X: Array, y: Array, options: Options, finetune: EquateConfig | None = None) -> Found:
@@ -188,6 +195,7 @@ ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "network": fit_network,
     "backbone": fit_backbone,
     "prior": fit_prior,
+    "random": fit_random,
     "gplearn": fit_gplearn,
     "operon": fit_operon,
 }

@@ -9,14 +9,15 @@ test allows. For an exact law the standard error is rounding, so that ``0.499999
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
-from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.fitting.factoring import factor
 from nesymres_sk.fitting.numbers import nearest_simple
@@ -24,6 +25,7 @@ from nesymres_sk.fitting.refinement import Target, refine, standard_errors
 from nesymres_sk.fitting.selection import constants_length, structure_length
 from nesymres_sk.fitting.tidying import tidy
 
+_ADD, _SUB, _NEG = (v.operator_token(name) for name in ("add", "sub", "neg"))
 #: Standard errors within which two constants count as one.
 _MAX_DEVIATION = 2.6
 #: Largest increase of n * log(mean squared error): 99 % of a chi-squared variable with one degree of freedom.
@@ -64,6 +66,7 @@ def _simplify(expression: Expression, error: float, target: Target, deadline: De
     """Needless terms dropped, common factors pulled out, constants set to simple numbers."""
     for _ in range(2):  # terms that vanish may leave constants that can be snapped in their turn
         start = expression
+        expression, error = _drop_summands(expression, error, target)
         expression, error = _drop_terms(expression, error, target, deadline)
         expression, error = _factor(expression, error, target)
         expression, error = _snap_numbers(expression, error, target, deadline)
@@ -111,6 +114,38 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
         return True
     new, old = max(error, target.floor), max(reference, target.floor)
     return target.n_effective * (math.log(new) - math.log(old)) <= ratio
+
+
+def _drop_summands(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:
+    """Leave out operands of sums that are nothing on the rows, whatever they may be elsewhere.
+
+    A term with a constant factor is found by that constant; ``(0.1*x1)**(900*x2)`` has none.
+    """
+    ratio = math.log(max(target.n_effective, 2.0))
+    for _ in range(expression.complexity):
+        for tree in _without_a_summand(expression.to_tree()):
+            shorter = canonical(Expression.from_tree(tree))
+            if shorter is None or not shorter.variables or shorter.complexity >= expression.complexity:
+                continue
+            trial_error = target.linearise(shorter)[0]
+            if _accepts(trial_error, error, target, ratio):
+                expression, error = shorter, trial_error
+                break
+        else:
+            break
+    return expression, error
+
+
+def _without_a_summand(node: Node) -> Iterator[Node]:
+    """Trees in which one sum or difference has lost one of its operands."""
+    if len(node) == 1 or node[0] == v.CONSTANT:
+        return
+    if node[0] in (_ADD, _SUB):
+        yield node[1]
+        yield node[2] if node[0] == _ADD else (_NEG, node[2])
+    for i in range(1, len(node)):
+        for child in _without_a_summand(node[i]):
+            yield (*node[:i], child, *node[i + 1 :])
 
 
 def _drop_terms(expression: Expression, error: float, target: Target, deadline: Deadline) -> tuple[Expression, float]:

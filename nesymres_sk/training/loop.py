@@ -33,6 +33,9 @@ from nesymres_sk.training.schedule import Schedule
 
 PRINT_SECONDS = 20.0
 HELD_OUT_SEED = 20_240_229
+#: Steps of warm-up from weights that have been trained: by then the moments of the gradients, which decay by 0.95 a
+#: step, are what they would have been, and nothing else has to settle.
+RESTART_STEPS = 20
 
 
 @dataclass
@@ -60,8 +63,8 @@ class Trainer:
     total_time : float or None
         Seconds of the whole schedule when several runs share it; by default this run's.
     resume : Path or None
-        Directory to continue from: its full state, else its exported weights with a new warm-up; or the name of
-        weights in the registry.
+        Directory to continue from: its full state, else its exported weights with a short warm-up; or the name
+        of weights in the registry.
     seed : int
     group : Group
         Processes that train together.
@@ -119,7 +122,10 @@ class Trainer:
         self.reserve = min(30.0, 0.05 * time_limit)
         self.elapsed_before = self.progress.elapsed
         plan = max(time_limit + self.elapsed_before, 0.0) if total_time is None else total_time
-        self.schedule = Schedule(recipe.warmup_steps, recipe.decay_fraction, plan - self.reserve)
+        warmup_steps = recipe.warmup_steps
+        if self.progress.first_step > 0:
+            warmup_steps = min(warmup_steps, RESTART_STEPS)
+        self.schedule = Schedule(warmup_steps, recipe.decay_fraction, plan - self.reserve)
         wrapped = self.group.wrap(self.network)
         self.compiled = compiled
         self.model: nn.Module = torch.compile(wrapped, dynamic=False) if compiled else wrapped  # type: ignore[assignment]

@@ -26,7 +26,7 @@ from nesymres_sk.model.shards import shards_named
 from nesymres_sk.training.batches import aligned, split_by_length, to_step
 from nesymres_sk.training.evaluation import evaluate, predict, token_loss
 from nesymres_sk.training.flops import step_flops
-from nesymres_sk.training.loop import Trainer
+from nesymres_sk.training.loop import RESTART_STEPS, Trainer
 from nesymres_sk.training.meter import Meter
 
 CPU = torch.device("cpu")
@@ -159,6 +159,17 @@ def test_resuming_from_weights_warms_up_again(tmp_path: Path) -> None:
     second.run(itertools.islice(toy.batches(8, seed=5), 1))
     assert (second.progress.step, second.progress.problems) == (21, 168)
     assert records(tmp_path / "next", "train")[0]["lr_factor"] == pytest.approx(1 / 11)
+
+
+def test_warm_up_from_weights_is_short(tmp_path: Path) -> None:
+    make(tmp_path).run(itertools.islice(toy.batches(8, seed=4), 3))
+    (tmp_path / "state.pt").unlink()
+    resumed = make(tmp_path / "next", resume=tmp_path, recipe={"warmup_steps": 500})
+    assert resumed.schedule.factor(RESTART_STEPS, 0.0) == 1.0
+    # the full state carries on with the warm-up that it was in
+    make(tmp_path / "slow", recipe={"warmup_steps": 500}).run(itertools.islice(toy.batches(8, seed=4), 3))
+    carried_on = make(tmp_path / "slow", resume=tmp_path / "slow", recipe={"warmup_steps": 500})
+    assert carried_on.schedule.factor(RESTART_STEPS, 0.0) < 0.1
 
 
 def test_resumes_from_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,8 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
     squares = [(v.operator_token("square"), *column) for column in columns] if "square" in grammar.operators else []
     ratios = [(op, *a, *b) for op in _operators(grammar, "div") for a, b in permutations(columns, 2)]
     squared_ratios = [(op, *ratio) for op in _operators(grammar, "square") for ratio in ratios]
+    triples = _triples(grammar, pairs, columns)
+    factors = [term for term in pairs if term[0] in _operators(grammar, "mul", "div")]
     levels = [
         columns,
         once,
@@ -43,8 +45,10 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
         _shifted(grammar, squares),
         [(token, *inner) for token in unary for inner in (*shifted, *_shifted(grammar, squares))],
         [(token, *inner) for token in unary for inner in pairs],
+        _decays(grammar, [*columns, *factors]),
         [(token, *inner) for token in unary[:8] for inner in _shifted(grammar, squared_ratios)],
-        _triples(grammar, pairs, columns),
+        triples,
+        _decays(grammar, [term for term in triples if len(term) == 5 and term[0] in _operators(grammar, "mul", "div")]),
         [(token, *inner) for token in unary[:8] for inner in once if inner[0] != token],
         _mixed(grammar, once, columns),
         [(token, *inner) for token in unary[:8] for inner in _pairs(grammar, squares)],
@@ -76,9 +80,17 @@ def _triples(grammar: Grammar, pairs: list[Tokens], columns: list[Tokens]) -> li
     return out + [(op, *term) for op in _operators(grammar, "square") for term in out]
 
 
+def _decays(grammar: Grammar, terms: list[Tokens]) -> list[Tokens]:
+    """Exponentials of the opposite, as in the laws of Boltzmann, Arrhenius and Beer."""
+    negate = _operators(grammar, "neg")
+    return [(op, sign, *term) for op in _operators(grammar, "exp") for sign in negate for term in terms]
+
+
 def _mixed(grammar: Grammar, once: list[Tokens], columns: list[Tokens]) -> list[Tokens]:
     """A function of a column times, by, plus and minus a column, and products of two functions of columns."""
     out = [(op, *a, *b) for op in _operators(grammar, "mul", "add", "sub") for a in once for b in columns]
-    out += [(op, *a, *b) for op in _operators(grammar, "div") for a in columns for b in once]
+    divide = _operators(grammar, "div")
+    out += [(op, *a, *b) for op in divide for a in columns for b in once]
+    out += [(op, *a, *b) for op in divide for a in once for b in columns if a[1:] != b]
     multiply = _operators(grammar, "mul")
     return out + [(op, *a, *b) for op in multiply for a, b in combinations_with_replacement(once, 2)]

@@ -25,17 +25,17 @@ class Link:
     ----------
     forward, slope : callable
         ``g(y)``, and the absolute derivative of ``y`` with respect to ``g``, both as functions of ``y``.
-    operator : str or None
-        The inverse of ``g``.
+    operators : tuple of str
+        The inverse of ``g``, from the outside in.
     """
 
-    operator: str | None
+    operators: tuple[str, ...]
     forward: Callable[[Array], Array]
     slope: Callable[[Array], Array]
 
     def apply(self, y: Array) -> tuple[Array, Array] | None:
         """``g(y)`` and the slope, or ``None`` where the link is not defined or not the inverse of its operator."""
-        low, high = _RANGES.get(self.operator or "", (-np.inf, np.inf))
+        low, high = _RANGES.get(next(iter(self.operators), ""), (-np.inf, np.inf))
         with np.errstate(all="ignore"):
             target, slope = self.forward(y), np.abs(self.slope(y))
         if not (np.isfinite(target).all() and np.isfinite(slope).all()):
@@ -44,22 +44,25 @@ class Link:
 
     def undone(self, node: Node) -> Node:
         """Tree of the target from that of the transformed target."""
-        return node if self.operator is None else (v.operator_token(self.operator), node)
+        for operator in reversed(self.operators):
+            node = (v.operator_token(operator), node)
+        return node
 
 
 LINKS = (
-    Link(None, lambda y: y, np.ones_like),
-    Link("inv", lambda y: 1.0 / y, lambda y: y * y),
-    Link("exp", np.log, np.abs),
-    Link("sqrt", lambda y: np.where(y >= 0.0, y * y, np.nan), lambda y: 0.5 / np.maximum(np.abs(y), 1e-9)),
-    Link("square", np.sqrt, lambda y: 2.0 * np.sqrt(y)),
-    Link("log", lambda y: np.exp(np.where(y < 300.0, y, np.nan)), lambda y: np.exp(-y)),
-    Link("cube", np.cbrt, lambda y: 3.0 * np.square(np.cbrt(y))),
-    Link("asin", np.sin, lambda y: 1.0 / np.maximum(np.cos(y), 1e-3)),
-    Link("acos", np.cos, lambda y: 1.0 / np.maximum(np.abs(np.sin(y)), 1e-3)),
-    Link("atan", np.tan, lambda y: np.square(np.cos(y))),
-    Link("sin", np.arcsin, lambda y: np.sqrt(1.0 - y * y)),
-    Link("cos", np.arccos, lambda y: np.sqrt(1.0 - y * y)),
-    Link("tanh", np.arctanh, lambda y: 1.0 - y * y),
-    Link("tan", np.arctan, lambda y: 1.0 + y * y),
+    Link((), lambda y: y, np.ones_like),
+    Link(("inv",), lambda y: 1.0 / y, lambda y: y * y),
+    Link(("exp",), np.log, np.abs),
+    Link(("sqrt",), lambda y: np.where(y >= 0.0, y * y, np.nan), lambda y: 0.5 / np.maximum(np.abs(y), 1e-9)),
+    Link(("square",), np.sqrt, lambda y: 2.0 * np.sqrt(y)),
+    Link(("log",), lambda y: np.exp(np.where(y < 300.0, y, np.nan)), lambda y: np.exp(-y)),
+    Link(("inv", "sqrt"), lambda y: np.where(y >= 0.0, 1.0 / (y * y), np.nan), lambda y: 0.5 * np.abs(y) ** 3),
+    Link(("cube",), np.cbrt, lambda y: 3.0 * np.square(np.cbrt(y))),
+    Link(("asin",), np.sin, lambda y: 1.0 / np.maximum(np.cos(y), 1e-3)),
+    Link(("acos",), np.cos, lambda y: 1.0 / np.maximum(np.abs(np.sin(y)), 1e-3)),
+    Link(("atan",), np.tan, lambda y: np.square(np.cos(y))),
+    Link(("sin",), np.arcsin, lambda y: np.sqrt(1.0 - y * y)),
+    Link(("cos",), np.arccos, lambda y: np.sqrt(1.0 - y * y)),
+    Link(("tanh",), np.arctanh, lambda y: 1.0 - y * y),
+    Link(("tan",), np.arctan, lambda y: 1.0 + y * y),
 )

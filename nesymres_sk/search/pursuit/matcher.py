@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.pursuit.curves import Curves
 from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
 from nesymres_sk.search.pursuit.regression import factored, solve_many
@@ -112,6 +113,24 @@ class Matcher:
             node = wave_tree(f, scaled(wave.sign, g), wave.offset, wave.sine, wave.cosine)
             out.append(Expression.from_tree(node if factor is None else product((factor.node, node))))
         return out
+
+    def curves(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
+        """``g(y) = a ± exp(s)``, and logistic functions between two asymptotes.
+
+        Parameters
+        ----------
+        link : Link
+        extras : sequence of sequences of Part
+            What the sums ``s`` may use beside the columns, one sum after the other.
+        """
+        linked = self.views.linked(link)
+        if linked is None:
+            return []
+        curves = Curves(link, *linked)
+        linear = self.views.linear()
+        sides = [(True, False), (False, True), *([(True, True)] if not link.operators else [])]
+        nodes = [curves.fit([*linear, *extra], *side) for extra in extras for side in sides]
+        return [Expression.from_tree(node) for node in nodes if node is not None]
 
     def match(self, view: View | None, depth: int, pairs: bool = False) -> list[Expression]:
         """Equations of the best matches of a view.

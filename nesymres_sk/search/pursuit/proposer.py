@@ -50,6 +50,8 @@ _IN_QUOTIENTS = 1500
 _FACTORS_OF_WAVES, _SHORT = 4, 60
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
 _MOST_INNER = 3
+#: Functions of the target in which curves with asymptotes are sought.
+_CURVED = [link for link in LINKS if link.operators in ((), ("inv",), ("exp",), ("log",), ("sqrt",))]
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
 _DIV = v.operator_token("div")
 _LOG_TOKENS = math.log(v.SIZE)
@@ -137,7 +139,9 @@ class PursuitProposer(Proposer):
         """Looks at the target, what finds most for its time first."""
         library, views, matcher = self._library, self._views, self._matcher
         polynomial = views.monomials() if self._allows("mul") else []
-        links = [link for link in LINKS if self._allows(link.operator)]
+        quadratic = [part for part in polynomial if part.degree == 2]
+        exponents = [[], *(extra for extra in (quadratic, views.ratios() if self._allows("div") else []) if extra)]
+        links = [link for link in LINKS if self._allows(*link.operators)]
         identity_, inverse, exponential, root = LINKS[:4]
 
         def sums(link: Link, extra: Sequence[Part] = (), depth: int = DEPTH, factor: Part | None = None) -> Task:
@@ -153,6 +157,9 @@ class PursuitProposer(Proposer):
         def factors(link: Link) -> Task:
             return lambda: matcher.factors(link, polynomial, self._allows("inv"))
 
+        def curves(link: Link) -> Task:
+            return lambda: matcher.curves(link, exponents)
+
         def waves(factor: Part | None = None) -> Task:
             return lambda: matcher.waves(factor)
 
@@ -162,6 +169,8 @@ class PursuitProposer(Proposer):
             yield quotients(identity_, False)
         yield products(False)
         yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)
+        if self._allows("exp"):
+            yield from (curves(link) for link in links if link in _CURVED)
         if self._allows("div"):
             yield from (quotients(link, False) for link in (inverse, root) if link in links)
             yield from (quotients(link, True) for link in (identity_, inverse, root) if link in links)
@@ -179,8 +188,8 @@ class PursuitProposer(Proposer):
         if self._allows("sin"):
             yield from (waves(part) for part in self._random_factors())
 
-    def _allows(self, operator: str | None) -> bool:
-        return operator is None or bool(self._grammar.tokens[v.operator_token(operator)])
+    def _allows(self, *operators: str) -> bool:
+        return all(self._grammar.tokens[v.operator_token(operator)] for operator in operators)
 
     def _parts(self, known: Sequence[Expression]) -> list[Part]:
         """Fitted equations as functions of a view."""

@@ -138,6 +138,23 @@ class Views:
         """The columns, unless their coefficients would be too many for the rows: they are in the library as well."""
         return self.columns if times * len(self.columns) + 1 <= len(self.y) // 3 else []
 
+    def linear(self) -> list[Part]:
+        """One and the columns."""
+        return [self._one, *self._affordable()]
+
+    def ratios(self) -> list[Part]:
+        """Inverses of the columns, and quotients of two, unless they are too many for the rows."""
+        columns = [part for part in self._affordable(2) if divides(part.values)]
+        if len(columns) * len(self.columns) > len(self.y) // 4:
+            return []
+        parts = [Part(PLAIN, quotient(ONE, part.node), 1.0 / part.values) for part in columns]
+        return parts + [
+            Part(PLAIN, quotient(above.node, below.node), above.values / below.values)
+            for below in columns
+            for above in self.columns
+            if above is not below
+        ]
+
     def monomials(self) -> list[Part]:
         """Products of two columns or more, of the greatest total degree at which they are few."""
         limit = min(_MOST_MONOMIALS, len(self.y) // 4)
@@ -172,7 +189,7 @@ class Views:
         target, slope = linked
         if factor is not None:
             target, slope = target / factor.values, slope * np.abs(factor.values)
-        base = [self._one, *self._affordable(), *extra]
+        base = [*self.linear(), *extra]
         if factor is not None and np.ptp(factor.values) > 0.0:
             base.append(Part(OUTSIDE, ONE, 1.0 / factor.values))
 
