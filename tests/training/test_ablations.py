@@ -64,6 +64,14 @@ def test_every_arm_of_the_package_changes_something_that_exists() -> None:
     assert arms["points-32"].prior_config().point_buckets == ((32, 1.0),)
 
 
+def test_arms_of_the_recipe_small() -> None:
+    arms = load_arms([], "small", CHANGES.with_name("economy.toml"))
+    shapes = {name: Network(recipe.model_config()).config for name, recipe in arms.items()}
+    assert shapes.pop("unchanged") == load_recipe("small").model_config()
+    assert {shape.n_latents for shape in shapes.values()} == {8}
+    assert len({recipe.prior_config() for recipe in arms.values()}) == 2
+
+
 def test_unknown_arms_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--arms", "mixed", "mixd", "--out", str(tmp_path)]) == 2
     assert "no arms mixd; known ones are mixed, natural" in capsys.readouterr().err
