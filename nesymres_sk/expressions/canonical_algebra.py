@@ -71,6 +71,10 @@ def sum_of(terms: Iterable[Term]) -> Value:
                     return settled
             elif head == ADD and abs(coefficient) == 1.0 and factors[0][1] == 1:
                 return sum_of(part for inner, c in kept for part in terms_of((c, inner)))
+            elif coefficient == FREE == constant and is_sum(factors) and not factors[0][0][2][0][0]:
+                # C*(x1 + 1) + C needs no 1
+                scaled_sum = multiply((FREE, ()), sum_of(factors[0][0][2][1:]))
+                return sum_of([*(term for term in kept if term[0] is not factors), *terms_of(scaled_sum)])
         if coefficient != FREE:
             finite(coefficient)
     kept.sort()
