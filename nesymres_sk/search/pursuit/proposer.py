@@ -169,12 +169,11 @@ class PursuitProposer(Proposer):
             yield quotients(identity_, False)
         yield products(False)
         yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)
-        if self._allows("exp"):
-            yield from (curves(link) for link in links if link in _CURVED)
         if self._allows("div"):
             yield from (quotients(link, False) for link in (inverse, root) if link in links)
             yield from (quotients(link, True) for link in (identity_, inverse, root) if link in links)
         if self._allows("exp"):
+            yield from (curves(link) for link in links if link in _CURVED)
             yield products(True)
         yield from (sums(link) for link in links[1:])
         yield factors(identity_)
