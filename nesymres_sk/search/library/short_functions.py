@@ -31,6 +31,7 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
     unary = [v.operator_token(name) for name in _UNARY if name in grammar.operators]
     higher = [v.operator_token(name) for name in _HIGHER if name in grammar.operators]
     once = [(token, *column) for token in (*unary, *higher) for column in columns]
+    powers = _operators(grammar, "square", "cube")
     pairs = _pairs(grammar, columns)
     shifted = _shifted(grammar, columns)
     squares = [(v.operator_token("square"), *column) for column in columns] if "square" in grammar.operators else []
@@ -41,6 +42,7 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
     levels = [
         columns,
         once,
+        [(op, *power) for op in _operators(grammar, "inv") for power in once if power[0] in powers],
         [*pairs, *shifted],
         _shifted(grammar, squares),
         [(token, *inner) for token in unary for inner in (*shifted, *_shifted(grammar, squares))],
