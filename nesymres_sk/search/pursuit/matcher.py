@@ -175,6 +175,7 @@ class Matcher:
         sizes = self.library.sizes[view.terms]
         lengths = [sum(int(sizes[row]) + 2 for row in match.rows) for match in matches]
         order = shortest_of_best(np.array([match.error for match in matches]), lengths)
+        order.sort(key=lambda i: matches[i].error >= _SOLVED)  # what is exact never gives way to what is shorter
         return self._equations(view, [matches[i] for i in order[: _PER_VIEW if pairs else _PER_RARE_VIEW]])
 
     def _equations(self, view: View, matches: Sequence[Match]) -> list[Expression]:
