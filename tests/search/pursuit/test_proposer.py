@@ -227,6 +227,13 @@ def test_laws_are_found_in_the_first_calls(law: str, low: float, high: float) ->
     pytest.fail(f"best error {best_error(found, table)}")
 
 
+def test_exact_matches_do_not_give_way_to_shorter_ones() -> None:
+    X = np.random.default_rng(3).uniform([4.0, 1.0, 2.0], [6.0, 2.0, 4.0], (128, 3))
+    proposer, table = make(X, evaluate(parse("sqrt((x1/x2)**2 - 9.87/x3**2)"), X))
+    # one look through all views
+    assert best_error(proposer.propose(400, Deadline()), table) < 1e-24
+
+
 def test_the_target_needs_no_particular_unit() -> None:
     rng = np.random.default_rng(5)
     X = rng.uniform(1.0, 3.0, (100, 2)) * [1e-9, 1e8]
