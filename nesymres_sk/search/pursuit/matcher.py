@@ -35,6 +35,8 @@ DEEPEST, DEPTH = 7, 3
 _NARROWEST = 6
 #: Error of a match that is exact up to the rounding of matrix products.
 _SOLVED = 1e-13
+#: Factor between the errors of matches that are all exact.
+_ROUNDING = 1e4
 #: Importance of a function below which it is rounding, in an exact match.
 _UNIMPORTANT = 1e-24
 #: Shortest functions that are tried next to a factor.
@@ -175,7 +177,9 @@ class Matcher:
         sizes = self.library.sizes[view.terms]
         lengths = [sum(int(sizes[row]) + 2 for row in match.rows) for match in matches]
         order = shortest_of_best(np.array([match.error for match in matches]), lengths)
-        order.sort(key=lambda i: matches[i].error >= _SOLVED)  # what is exact never gives way to what is shorter
+        # what is exact never gives way to what is shorter
+        bar = min(_SOLVED, _ROUNDING * min(match.error for match in matches))
+        order.sort(key=lambda i: matches[i].error > bar)
         return self._equations(view, [matches[i] for i in order[: _PER_VIEW if pairs else _PER_RARE_VIEW]])
 
     def _equations(self, view: View, matches: Sequence[Match]) -> list[Expression]:
