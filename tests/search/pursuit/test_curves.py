@@ -69,7 +69,7 @@ def test_functions_of_no_importance_are_left_out() -> None:
     X = points()
     curve = fit(X, 2.0 + np.exp(0.5 * X[:, 1]), (), BELOW)
     assert curve is not None
-    assert curve.variables == {1} or list(curve.variables) == [1]
+    assert set(curve.variables) == {1}
 
 
 @pytest.mark.parametrize("sides", [BELOW, ABOVE, BOTH])
