@@ -66,7 +66,7 @@ def _simplify(expression: Expression, error: float, target: Target, deadline: De
     """Needless terms dropped, common factors pulled out, constants set to simple numbers."""
     for _ in range(2):  # terms that vanish may leave constants that can be snapped in their turn
         start = expression
-        expression, error = _drop_summands(expression, error, target)
+        expression, error = _drop_summands(expression, error, target, deadline)
         expression, error = _drop_terms(expression, error, target, deadline)
         expression, error = _factor(expression, error, target)
         expression, error = _snap_numbers(expression, error, target, deadline)
@@ -116,7 +116,9 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
     return target.n_effective * (math.log(new) - math.log(old)) <= ratio
 
 
-def _drop_summands(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:
+def _drop_summands(
+    expression: Expression, error: float, target: Target, deadline: Deadline
+) -> tuple[Expression, float]:
     """Leave out operands of sums that are nothing on the rows, whatever they may be elsewhere.
 
     A term with a constant factor is found by that constant; ``(0.1*x1)**(900*x2)`` has none.
@@ -124,6 +126,8 @@ def _drop_summands(expression: Expression, error: float, target: Target) -> tupl
     ratio = math.log(max(target.n_effective, 2.0))
     for _ in range(expression.complexity):
         for tree in _without_a_summand(expression.to_tree()):
+            if deadline.passed:
+                return expression, error
             shorter = canonical(Expression.from_tree(tree))
             if shorter is None or not shorter.variables or shorter.complexity >= expression.complexity:
                 continue

@@ -43,6 +43,22 @@ def test_control_never_opens_the_network(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
 
 
+def test_random_skeletons_are_alone(monkeypatch: pytest.MonkeyPatch):
+    from nesymres_sk.model import registry
+    from nesymres_sk.search.local.proposer import LocalSearch
+    from nesymres_sk.search.pursuit.proposer import PursuitProposer
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("random skeletons only")
+
+    monkeypatch.setattr(registry, "get_network", refuse)
+    monkeypatch.setattr(PursuitProposer, "__init__", refuse)
+    monkeypatch.setattr(LocalSearch, "__init__", refuse)
+    X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
+    found = estimators.fit_random(X, 2.5 * np.log(X[:, 0]), Options(time_limit=1.0, seed=0))
+    np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
+
+
 def test_fine_tuned_estimators_get_their_settings(monkeypatch: pytest.MonkeyPatch):
     seen = {}
 

@@ -203,6 +203,12 @@ def test_is_constant() -> None:
     assert not is_constant(parse("C * x1"))
 
 
+def test_free_constants_take_over_the_number_in_a_sum_beside_them() -> None:
+    once = canonical(parse("C*(x1 + 1) - (x2 + C)"))
+    assert once is not None
+    assert to_infix(once) == "C * x1 + C - x2"
+
+
 @settings(max_examples=400)
 @given(expressions())
 def test_idempotent(expression: Expression) -> None:
