@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.search.constraints import Constraints
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
+from nesymres_sk.expressions.constraints import Constraints, NestedConstraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.parser import parse
 from nesymres_sk.search.candidate import Candidate
-from nesymres_sk.search.constraints import Constraints, NestedConstraints
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor
@@ -40,7 +40,7 @@ class Knowledge:
     Attributes
     ----------
     operators, excluded_operators, nested_constraints, max_complexity
-        See :class:`nesymres_sk.search.constraints.Constraints`.
+        See :class:`nesymres_sk.expressions.constraints.Constraints`.
     required : tuple of int
         Columns of ``X`` that every equation contains.
     allowed : ndarray of int

@@ -7,13 +7,13 @@ import pytest
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.archive import Archive, Entry
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import BY_NAME
 from nesymres_sk.fitting.linear import affine_equations
 from nesymres_sk.judge import FitOptions, Judge
 from nesymres_sk.knowledge import Knowledge
 from nesymres_sk.search.candidate import Candidate
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.table import Table
 
 

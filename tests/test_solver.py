@@ -5,12 +5,12 @@ import pytest
 
 from nesymres_sk.archive import Archive, Entry
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.linear import affine_equations, compress
 from nesymres_sk.judge import FitOptions
 from nesymres_sk.search.candidate import Candidate, Proposer
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.prior_proposer import PriorProposer
 from nesymres_sk.solver import Source, solve
 from nesymres_sk.table import Table

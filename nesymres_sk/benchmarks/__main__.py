@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from nesymres_sk.benchmarks import startup
 
             print(startup.report(args.seed))
+        elif suite == "measured":
+            from nesymres_sk.benchmarks import measured
+
+            print(measured.report(args.estimator, args.time, args.seed, args.jobs, verbose=args.verbose), end="\n\n")
         else:
             _run_suite(suite, args)
     return 0
@@ -67,7 +71,9 @@ def _run_suite(suite: str, args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
-    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "fitting", "startup"])
+    parser.add_argument(
+        "--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "measured", "fitting", "startup"]
+    )
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument(
         "--finetune", nargs="+", default=[], choices=FINETUNE, help="also ours, default, network, backbone fine-tuned"

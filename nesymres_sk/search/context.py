@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.search.constraints import UNLIMITED, Constraints
+from nesymres_sk.expressions.constraints import UNLIMITED, Constraints
 
 _ARITY = v.ARITY.astype(np.int64)
 

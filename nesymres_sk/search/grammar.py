@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.context import Context
 
 #: Row of :attr:`Grammar.table` for a finished expression, after which only the end token is allowed.

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.constraints import check_operators
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import BY_NAME
-from nesymres_sk.search.constraints import check_operators
 from nesymres_sk.search.grammar import Grammar
 
 

@@ -7,10 +7,10 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.closure import close
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import BY_NAME
 from nesymres_sk.search.candidate import identity
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.prior_proposer import PriorProposer
 from nesymres_sk.search.random_skeletons import RandomSkeletons

@@ -88,7 +88,7 @@ class Library:
         Parameters
         ----------
         known : iterable of Expression
-            Equations whose parts are entries of this call; free constants are drawn.
+            Fitted equations whose parts are entries of this call.
         """
         drawn = self._evaluate(next(self._trees, []))
         terms, values = [*self._kept[0], *drawn[0]], np.vstack((self._kept[1], drawn[1]))
@@ -135,14 +135,11 @@ class Library:
         """Equations and their parts that have at least one operator."""
         parts: dict[Expression, None] = {}
         for expression in known:
-            constants = np.array(expression.constants)
-            free = np.isnan(constants)
-            constants[free] = 10.0 ** self._rng.uniform(-1.0, 1.0, int(free.sum()))
             before = np.cumsum([0, *(token == v.CONSTANT for token in expression.tokens)])
             for start in range(len(expression.tokens)):
                 end = subtree_end(expression.tokens, start)
                 if 1 < end - start <= self._grammar.max_length:
-                    values = tuple(constants[before[start] : before[end]].tolist())
+                    values = expression.constants[before[start] : before[end]]
                     parts[Expression(expression.tokens[start:end], values)] = None
         return list(parts)
 

@@ -9,7 +9,7 @@ values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -42,13 +42,11 @@ _NEAR, _PATIENCE = 0.15, 8
 _EXPLORATION = 0.3
 #: What counts as better: the factor of the error, and how fast successes are forgotten.
 _BETTER, _DECAY = 0.99, 0.97
-_MATCH, _COMPLETE = "match", "complete"
+_MATCH = "match"
 #: Smallest and largest part of the neighbours that are matched.
 _LEAST, _MOST = 0.3, 0.9
 #: Chance that a parent is matched with other constants than its own.
 _LOOSENED = 0.3
-#: Part that the network completes, if it does.
-_COMPLETED = 0.1
 
 
 class _Parent(NamedTuple):
@@ -69,31 +67,20 @@ class LocalSearch(Proposer):
     grammar : Grammar
         Operators, columns and length of the candidates. Constants may scale and shift whatever the operators are.
     rng : numpy.random.Generator
-    completions : callable, optional
-        ``completions(equation, n)``: further skeletons like an equation, from the network for instance.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        archive: Archive,
-        grammar: Grammar,
-        rng: np.random.Generator,
-        *,
-        completions: Callable[[Expression, int], list[Expression]] | None = None,
-    ) -> None:
+    def __init__(self, table: Table, archive: Archive, grammar: Grammar, rng: np.random.Generator) -> None:
         self._table = table
         self._archive = archive
         self._grammar = grammar
         self._rng = rng
         self._random = Random(int(rng.integers(2**63)))
-        self._completions = completions
         self._sample = table.subset(_ROWS, rng)
         self._library = Library(self._sample.X, grammar.for_parts(), rng)
         self._age = 0
         self._renew()
         self._kinds = list(self._mutator.kinds)
-        kinds = [*self._kinds, _MATCH, _COMPLETE]
+        kinds = [*self._kinds, _MATCH]
         self._tried = dict.fromkeys(kinds, 1.0)
         self._won = dict.fromkeys(kinds, 0.1)
         self._seen: set[int] = set()
@@ -122,8 +109,6 @@ class LocalSearch(Proposer):
             self._renew()
         self._age += 1
         found = self._matched(parents, round(self._share_of_matching() * n), deadline)
-        if self._completions is not None:
-            found += self._completed(parents, round(_COMPLETED * n))
         found += self._mutated(parents, n - len(found), deadline)
         return found
 
@@ -225,17 +210,6 @@ class LocalSearch(Proposer):
                 made_by += (kind,)
             if neighbour is not None:
                 self._take(neighbour, made_by, found)
-        return found
-
-    def _completed(self, parents: list[_Parent], n: int) -> list[Candidate]:
-        """What the network makes of one parent."""
-        assert self._completions is not None
-        parent = self._random.choices(parents, [parent.weight for parent in parents])[0]
-        found: list[Candidate] = []
-        for skeleton in self._completions(parent.expression, n):
-            if self._grammar.allows(skeleton) and self._is_new(hash(identity(skeleton))):
-                found.append(Candidate(skeleton, math.nan))
-                self._made_by.append((_COMPLETE,))
         return found
 
     def _take(self, neighbour: Prefix, made_by: tuple[str, ...], found: list[Candidate]) -> bool:

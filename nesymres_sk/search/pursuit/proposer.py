@@ -10,7 +10,7 @@ solver's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ _ROWS = 128
 _EXACT = 1e-20
 #: Exact matches of a view, which are spellings of one law, that are returned: the shortest.
 _N_EXACT = 4
+#: Equations of the archive whose parts are functions to be matched.
+_N_KNOWN = 6
 #: Libraries that are drawn in search of a new match, before a call gives up.
 _RENEWALS = 3
 #: Views that are looked at after an exact match, this one included.
@@ -61,8 +63,7 @@ class PursuitProposer(Proposer):
     """Skeletons from sparse combinations of library functions that reproduce the target.
 
     Each call draws new functions and looks at the target through all views, so that it is not exhausted; equations
-    of the archive, and what ``seeds`` gives, take part as functions and as factors, so that their residuals and
-    ratios are matched as well.
+    of the archive take part as functions and as factors, so that their residuals and ratios are matched as well.
 
     Parameters
     ----------
@@ -73,22 +74,11 @@ class PursuitProposer(Proposer):
     grammar : Grammar
         Rules for the skeletons, scaling constants excepted.
     rng : numpy.random.Generator
-    seeds : callable, optional
-        Further equations or skeletons whose parts may be of use.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        archive: Archive,
-        grammar: Grammar,
-        rng: np.random.Generator,
-        *,
-        seeds: Callable[[], Iterable[Expression]] | None = None,
-    ) -> None:
+    def __init__(self, table: Table, archive: Archive, grammar: Grammar, rng: np.random.Generator) -> None:
         self._archive = archive
         self._grammar = grammar
-        self._seeds = seeds
         self._rng = rng
         rows = table.subset(_ROWS, rng)
         self._X, self._y = rows.X, rows.y
@@ -131,9 +121,9 @@ class PursuitProposer(Proposer):
         return solved or found
 
     def _known(self) -> list[Expression]:
-        """Equations of the archive, best first, and seeds."""
+        """Equations of the archive, best first."""
         front = [entry.expression for entry in reversed(self._archive.front()) if entry.expression.variables]
-        return [*front[:6], *(self._seeds() if self._seeds is not None else ())]
+        return front[:_N_KNOWN]
 
     def _tasks(self, known: Sequence[Expression]) -> Iterator[Task]:
         """Looks at the target, what finds most for its time first."""
@@ -194,8 +184,6 @@ class PursuitProposer(Proposer):
         """Fitted equations as functions of a view."""
         parts = []
         for expression in known:
-            if not expression.is_fitted:
-                continue
             values = self._evaluate([expression])[0]
             if np.isfinite(values).all() and divides(values) and len(expression.variables) > 0:
                 parts.append(Part(PLAIN, expression.to_tree(), values))

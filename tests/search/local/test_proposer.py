@@ -112,20 +112,6 @@ def test_the_deadline_is_honoured():
     assert len(proposer.propose(5000, passed)) < 500
 
 
-def test_completions_take_part():
-    table = problem("x1*x2 + 1")
-    asked = []
-
-    def completions(expression, n):
-        asked.append(expression)
-        return [Expression.from_names("mul C tanh x1"), Expression.from_names("mul C tanh x1")]
-
-    archive = archive_of(table, "x1 + x2")
-    found = search(table, archive, completions=completions).propose(40, Deadline())
-    assert asked == [entry.expression for entry in archive]
-    assert sum(candidate.skeleton.names() == ("mul", "C", "tanh", "x1") for candidate in found) == 1
-
-
 def test_the_seed_decides():
     table = problem("x1*x2 + 1")
 

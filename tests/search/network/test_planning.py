@@ -8,9 +8,9 @@ import torch
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.search.candidate import identity
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.decoding import Frontier, complete
 from nesymres_sk.search.network.planning import PlanningProposer

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nesymres_sk.archive import Archive, Entry
+from nesymres_sk.expressions.constraints import Constraints
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.candidate import Candidate
-from nesymres_sk.search.constraints import Constraints
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.frames import frames_of
 from nesymres_sk.search.network.views import WHOLE, Views

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nesymres_sk.expressions.canonical import canonical
+from nesymres_sk.expressions.constraints import Constraints, check_operators
 from nesymres_sk.expressions.parser import parse
-from nesymres_sk.search.constraints import Constraints, check_operators
 
 
 def breach(text, *args, **rules):
