@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.curves import Curves
 from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
+from nesymres_sk.search.pursuit.oscillations import Oscillations
 from nesymres_sk.search.pursuit.regression import factored, solve_many
 from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
 from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, divides, part_of
@@ -43,6 +44,8 @@ _UNIMPORTANT = 1e-24
 _SECOND_FACTORS = 4000
 #: Shortest functions that are added within a sine, and the waves that become equations.
 _IN_WAVES, _WAVES = 400, 4
+#: Equations with each number of oscillations.
+_OSCILLATIONS = 1
 #: Largest relative change of an inner constant by its tangent.
 _LARGEST_MOVE = 0.5
 
@@ -60,6 +63,7 @@ class Matcher:
     def __init__(self, library: Library, views: Views) -> None:
         self.library = library
         self.views = views
+        self._oscillations: list[Oscillations] | None = None
 
     def factors(self, link: Link, polynomial: Sequence[Part], inverse: bool) -> list[Expression]:
         """``g(y) = c0 + f * (c1 + c2 * h)`` for short ``f`` and ``1 / f``, and longer sums times the best of them.
@@ -133,6 +137,31 @@ class Matcher:
         sides = [(True, False), (False, True), *([(True, True)] if not link.operators else [])]
         nodes = [curves.fit([*linear, *extra], *side) for extra in extras for side in sides]
         return [Expression.from_tree(node) for node in nodes if node is not None]
+
+    def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
+        """``g(y)`` as a trend with oscillations along one of the columns.
+
+        Parameters
+        ----------
+        link : Link
+        extras : sequence of sequences of Part
+            What the trend may use beside the columns, one trend after the other.
+        """
+        linked = self.views.linked(link)
+        if linked is None:
+            return []
+        if self._oscillations is None:
+            self._oscillations = [Oscillations(column) for column in self.views.columns]
+        linear = self.views.linear()
+        by_number: dict[int, list[tuple[float, Node]]] = {}
+        for along_column in self._oscillations:
+            for extra in extras:
+                for modulators in (linear[:1], linear):  # two waves of one height may look like one whose height varies
+                    found = along_column.trees(*linked, [*linear, *extra], modulators)
+                    for number, tree in enumerate(found):
+                        by_number.setdefault(number, []).append(tree)
+        best = [sorted(trees, key=lambda tree: tree[0])[:_OSCILLATIONS] for trees in by_number.values()]
+        return [Expression.from_tree(link.undone(node)) for trees in best for _, node in trees]
 
     def match(self, view: View | None, depth: int, pairs: bool = False) -> list[Expression]:
         """Equations of the best matches of a view.

@@ -51,9 +51,11 @@ _IN_QUOTIENTS = 1500
 #: Factors of a sine that are tried, and how many of the shortest functions they are drawn from.
 _FACTORS_OF_WAVES, _SHORT = 4, 60
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
-_MOST_INNER = 3
+_MOST_INNER = 4
 #: Functions of the target in which curves with asymptotes are sought.
 _CURVED = [link for link in LINKS if link.operators in ((), ("inv",), ("exp",), ("log",), ("sqrt",))]
+#: Those in which oscillations are sought after the target itself and its logarithm.
+_OSCILLATING = [link for link in LINKS if link.operators in (("inv",), ("log",), ("sqrt",))]
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
 _DIV = v.operator_token("div")
 _LOG_TOKENS = math.log(v.SIZE)
@@ -130,7 +132,9 @@ class PursuitProposer(Proposer):
         library, views, matcher = self._library, self._views, self._matcher
         polynomial = views.monomials() if self._allows("mul") else []
         quadratic = [part for part in polynomial if part.degree == 2]
-        exponents = [[], *(extra for extra in (quadratic, views.ratios() if self._allows("div") else []) if extra)]
+        trends = [[], quadratic] if quadratic else [[]]
+        ratios = views.ratios() if self._allows("div") else []
+        exponents = [*trends, ratios] if ratios else trends
         links = [link for link in LINKS if self._allows(*link.operators)]
         identity_, inverse, exponential, root = LINKS[:4]
 
@@ -150,6 +154,9 @@ class PursuitProposer(Proposer):
         def curves(link: Link) -> Task:
             return lambda: matcher.curves(link, exponents)
 
+        def oscillations(link: Link) -> Task:
+            return lambda: matcher.oscillations(link, trends)
+
         def waves(factor: Part | None = None) -> Task:
             return lambda: matcher.waves(factor)
 
@@ -158,6 +165,8 @@ class PursuitProposer(Proposer):
         if self._allows("div"):
             yield quotients(identity_, False)
         yield products(False)
+        if self._allows("sin"):
+            yield from (oscillations(link) for link in (identity_, exponential) if link in links)
         yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)
         if self._allows("div"):
             yield from (quotients(link, False) for link in (inverse, root) if link in links)
@@ -165,6 +174,8 @@ class PursuitProposer(Proposer):
         if self._allows("exp"):
             yield from (curves(link) for link in links if link in _CURVED)
             yield products(True)
+        if self._allows("sin"):
+            yield from (oscillations(link) for link in links if link in _OSCILLATING)
         yield from (sums(link) for link in links[1:])
         yield factors(identity_)
         if self._allows("sin"):

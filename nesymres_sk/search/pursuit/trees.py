@@ -80,6 +80,11 @@ def simple_exponent(value: float, tolerance: float) -> float | None:
     return None
 
 
+def sine_of(rate: float, node: Node, phase: float) -> Node:
+    """``sin(rate * node + phase)``."""
+    return (_SIN, (_ADD, scaled(rate, node), constant(phase)))
+
+
 def wave_tree(f: Node, g: Node, offset: float, sine: float, cosine: float) -> Node:
     """``offset + sine * sin(f + g) + cosine * cos(f + g)`` as one wave with a phase, if it has one."""
     amplitude = math.hypot(sine, cosine)
