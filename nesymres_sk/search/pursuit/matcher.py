@@ -147,7 +147,8 @@ class Matcher:
         extras : sequence of sequences of Part
             What the trend may use beside the columns, one trend after the other.
         """
-        linked = self.views.linked(link)
+        # what is robust for curves takes the peaks off waves
+        linked = self.views.linked(link, robust=False)
         if linked is None:
             return []
         if self._oscillations is None:

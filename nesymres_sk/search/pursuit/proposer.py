@@ -86,12 +86,11 @@ class PursuitProposer(Proposer):
         self._X, self._y = rows.X, rows.y
         # a few huge targets would decide alone, and what they say is little
         deviations = np.abs(rows.y - np.median(rows.y))
-        weight = 1.0 / (1.0 + deviations / (float(np.median(deviations)) or np.inf))
-        if rows.weight is not None:
-            weight = weight * np.sqrt(rows.weight)
+        given = np.ones(len(rows.y)) if rows.weight is None else np.sqrt(rows.weight)
+        weight = given / (1.0 + deviations / (float(np.median(deviations)) or np.inf))
         self._library = Library(rows.X, grammar, rng)
         self._power = float(np.mean(np.square(rows.y * weight))) or 1.0
-        self._views = Views(rows.X, rows.y, weight)
+        self._views = Views(rows.X, rows.y, weight, given)
         self._matcher = Matcher(self._library, self._views)
         self._given: set[int] = set()
         self._queue: Iterator[Task] = iter(())

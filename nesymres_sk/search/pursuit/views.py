@@ -121,12 +121,15 @@ class Views:
     y : array of shape (n,)
     weight : array of shape (n,)
         Square roots of the weights of the rows.
+    given : array of shape (n,), optional
+        The same without what was done for the sake of robustness; ``weight`` by default.
     """
 
-    def __init__(self, X: Array, y: Array, weight: Array) -> None:
+    def __init__(self, X: Array, y: Array, weight: Array, given: Array | None = None) -> None:
         self.X = X
         self.y = y
         self.weight = weight
+        self.given = weight if given is None else given
         self.columns = [
             Part(PLAIN, (v.variable(i),), np.ascontiguousarray(X[:, i]))
             for i in range(X.shape[1])
@@ -172,14 +175,14 @@ class Views:
             parts += new
         return [part for part in parts if np.isfinite(part.values).all()]
 
-    def linked(self, link: Link) -> tuple[Array, Array] | None:
+    def linked(self, link: Link, robust: bool = True) -> tuple[Array, Array] | None:
         """Transformed target and weights of its residuals, ``None`` where the link is not defined."""
         transformed = link.apply(self.y)
         if transformed is None:
             return None
         target, slope = transformed
         largest = float(slope.max())  # the unit of the weights does not matter, but their squares could overflow
-        return (target, slope / largest * self.weight) if largest > 0.0 else None
+        return (target, slope / largest * (self.weight if robust else self.given)) if largest > 0.0 else None
 
     def sums(self, library: Library, link: Link, extra: Sequence[Part] = (), factor: Part | None = None) -> View | None:
         """``y = inverse(c + m * sum)``, or ``None`` where the link is not defined."""
