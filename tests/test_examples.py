@@ -43,3 +43,9 @@ def test_the_pipeline_finds_the_columns(pictures):
     assert "sensor_c" in equation
     assert "sensor_h" in equation
     assert len(pictures()) == 1
+
+
+def test_the_season_goes_on(pictures):
+    space = runpy.run_path(str(EXAMPLES / "plot_seasons.py"))
+    assert space["r2_score"](space["expected"], space["model"].predict(space["future"])) > 0.98
+    assert len(pictures()) == 1
