@@ -17,11 +17,13 @@ from nesymres_sk.benchmarks.report import grouped, tables
 from nesymres_sk.benchmarks.results import Row, read_rows
 from nesymres_sk.drawing import BLUE, GREY, ORANGE, finish, picture
 
+#: Of the common estimators; others take matplotlib's in turn.
 _COLOURS = {
     "ours": BLUE,
     "network": "#7fb2d6",
     "default": "#1b9e77",
     "prior": ORANGE,
+    "random": "#f2c48d",
     "operon": GREY,
     "gplearn": "#b8a1c9",
 }
@@ -89,7 +91,7 @@ def _draw(figure: Any, by_noise: dict[float, list[Row]]) -> None:
             for estimator, points in shares(rows, criterion).items():
                 seconds, share = zip(*points, strict=True)
                 percent = [100.0 * value for value in share]
-                axes.plot(seconds, percent, "o-", ms=3, lw=1.5, color=_COLOURS[estimator], label=estimator)
+                axes.plot(seconds, percent, "o-", ms=3, lw=1.5, color=_COLOURS.get(estimator), label=estimator)
             axes.set(title=title, xscale="log", ylim=(0, 103))
             limits = sorted({row.case.time for row in rows})
             axes.set_xticks(limits, [f"{limit:g}" for limit in limits])

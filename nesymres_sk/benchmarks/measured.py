@@ -6,20 +6,22 @@ regression and a random forest.
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from nesymres_sk.benchmarks.estimators import ESTIMATORS, Options
 from nesymres_sk.benchmarks.metrics import length, r2
 from nesymres_sk.benchmarks.report import table
+from nesymres_sk.benchmarks.runner import one_torch_thread
 from nesymres_sk.processes import one_thread_each
 
 Array = NDArray[np.float64]
@@ -203,8 +205,7 @@ def report(
     series += [(estimator, limit) for estimator in estimators for limit in times]
     # the estimators take turns on each table, so that a slow moment of the machine hits all of them
     plan = [(name, split, *line) for name in names for split in range(N_SPLITS) for line in series]
-    with one_thread_each():
-        fits = list(Parallel(n_jobs=jobs)(delayed(fit)(*case, seed) for case in plan))
+    fits = _fits([(*case, seed) for case in plan], jobs)
     linear = {(fit.name, fit.split): fit.r2 for fit in fits if fit.estimator == "linear"}
     groups = {line: [fit for fit in fits if (fit.estimator, fit.limit) == line] for line in series}
     text = f"### measured: {len(names)} tables, {N_SPLITS} divisions each\n\n"
@@ -213,6 +214,16 @@ def report(
         titles = ("table", *(_title(*line) for line in series))
         text += "\n\n" + table(titles, [(name, *(_median(group, name) for group in groups.values())) for name in names])
     return text
+
+
+def _fits(plan: Sequence[tuple[str, int, str, float | None, int]], jobs: int) -> list[Fit]:
+    if jobs == 1:
+        return [fit(*case) for case in plan]
+    with (
+        one_thread_each(),
+        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), one_torch_thread) as pool,
+    ):
+        return list(pool.map(fit, *zip(*plan, strict=True)))
 
 
 def _line(estimator: str, limit: float | None, fits: Sequence[Fit], linear: dict[tuple[str, int], float]) -> list[str]:

@@ -105,7 +105,7 @@ def run(plan: Plan, results: Results, jobs: int = 1, stop_after: float | None = 
         return
     deadline = Deadline(stop_after)
     with one_thread_each():
-        pool = ProcessPoolExecutor(min(jobs, len(waiting)), multiprocessing.get_context("spawn"), _prepare)
+        pool = ProcessPoolExecutor(min(jobs, len(waiting)), multiprocessing.get_context("spawn"), one_torch_thread)
         try:
             running: dict[Future[Row], tuple[Problem, list[Case]]] = {}
             waiting.reverse()
@@ -146,7 +146,8 @@ def _next(cases: Sequence[Case], results: Results) -> tuple[list[Row], Case | No
     return reused, None
 
 
-def _prepare() -> None:
+def one_torch_thread() -> None:
+    """Begin a process with one thread of torch, which does not go by the environment."""
     import torch
 
     torch.set_num_threads(1)

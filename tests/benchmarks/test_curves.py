@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nesymres_sk.benchmarks.curves import main, shares
+from nesymres_sk.benchmarks.curves import main, save_curves, shares
 from nesymres_sk.benchmarks.metrics import Score
 from nesymres_sk.benchmarks.results import Case, Results, Row
 
@@ -44,6 +44,14 @@ def test_one_picture_for_each_suite_and_the_tables(tmp_path, capsys):
     assert printed.count("###") == 6
     assert "### strogatz: 2 problems, 300 points, noise 0.01" in printed
     assert "1 of 2" in printed and "1 of 3" not in printed
+
+
+@pytest.mark.parametrize("estimator", ["random", "backbone", "network+equate"])
+def test_every_estimator_has_a_curve(estimator, tmp_path):
+    pytest.importorskip("matplotlib")
+    some = [replace(row, case=replace(row.case, estimator=estimator)) for row in rows()[:4]]
+    (path,) = save_curves(some, tmp_path)
+    assert path.stat().st_size > 5_000
 
 
 def test_files_without_results_are_refused(tmp_path, capsys):

@@ -76,3 +76,12 @@ def test_report(line):
     assert summary["linear"][4:6] == ["–", "–"]
     assert rows[-1][0] == "line"
     assert rows[-1][3:] == ["1.000", "-inf"]
+
+
+def test_processes_side_by_side_find_the_same():
+    def without_seconds(text):
+        return [row.rsplit("|", 2)[0] for row in text.splitlines()]
+
+    assert without_seconds(measured.report([], [], names=["iris"], jobs=2)) == without_seconds(
+        measured.report([], [], names=["iris"])
+    )
