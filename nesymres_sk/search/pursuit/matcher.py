@@ -44,8 +44,6 @@ _UNIMPORTANT = 1e-24
 _SECOND_FACTORS = 4000
 #: Shortest functions that are added within a sine, and the waves that become equations.
 _IN_WAVES, _WAVES = 400, 4
-#: Equations with each number of oscillations.
-_OSCILLATIONS = 1
 #: Largest relative change of an inner constant by its tangent.
 _LARGEST_MOVE = 0.5
 
@@ -139,7 +137,7 @@ class Matcher:
         return [Expression.from_tree(node) for node in nodes if node is not None]
 
     def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
-        """``g(y)`` as a trend with oscillations along one of the columns.
+        """``g(y)`` as a trend with oscillations along one of the columns, the best with each number of them.
 
         Parameters
         ----------
@@ -154,15 +152,14 @@ class Matcher:
         if self._oscillations is None:
             self._oscillations = [Oscillations(column) for column in self.views.columns]
         linear = self.views.linear()
-        by_number: dict[int, list[tuple[float, Node]]] = {}
+        best: dict[int, tuple[float, Node]] = {}  # by the number of oscillations
         for along_column in self._oscillations:
             for extra in extras:
                 for modulators in (linear[:1], linear):  # two waves of one height may look like one whose height varies
                     found = along_column.trees(*linked, [*linear, *extra], modulators)
                     for number, tree in enumerate(found):
-                        by_number.setdefault(number, []).append(tree)
-        best = [sorted(trees, key=lambda tree: tree[0])[:_OSCILLATIONS] for trees in by_number.values()]
-        return [Expression.from_tree(link.undone(node)) for trees in best for _, node in trees]
+                        best[number] = min(best.get(number, tree), tree, key=lambda tree: tree[0])
+        return [Expression.from_tree(link.undone(node)) for _, node in best.values()]
 
     def match(self, view: View | None, depth: int, pairs: bool = False) -> list[Expression]:
         """Equations of the best matches of a view.

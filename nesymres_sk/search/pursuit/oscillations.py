@@ -152,6 +152,8 @@ class Oscillations:
         if not any(wave.damped for wave in waves):
             return undamped
         damped = self._refined(waves, basis, residual, slope)
+        if not damped[0] < undamped[0]:
+            return undamped
         least = _EXACT * float(residual @ residual)
         gain = len(residual) * math.log(max(undamped[0], least) / max(damped[0], least))
         return damped if gain > _WORTH_OF_DAMPING else undamped
