@@ -27,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif suite == "measured":
             from nesymres_sk.benchmarks import measured
 
-            print(measured.report(args.estimator, args.time, args.seed, args.jobs, verbose=args.verbose), end="\n\n")
+            try:
+                text = measured.report(args.estimator, args.time, args.seed, args.jobs, verbose=args.verbose)
+            except ImportError as error:
+                _parser().error(str(error))
+            print(text, end="\n\n")
         else:
             _run_suite(suite, args)
     return 0

@@ -1,7 +1,7 @@
 """Tables of measurements: no law is known, and what counts is the prediction of rows that were not fitted to.
 
-The data come with scikit-learn and statsmodels. The control of such tables is what needs no equation search: linear
-regression and a random forest.
+The data come with scikit-learn and statsmodels. Beside the estimators of the other suites there are two that search for
+no equation: linear regression and a random forest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 N_SPLITS, TEST_SHARE = 4, 0.25
 BASELINES = ("linear", "forest")
 HEADER = ("estimator", "limit", "R² (median)", "R² (mean)", "above linear", "nodes (median)", "seconds (mean)")
-_CALIFORNIA_TESTS = ["LOWINC", "PERASIAN", "PERBLACK", "PERHISP", "PERMINTE", "AVYRSEXP", "AVSALK", "PERSPENK"]
+_SCHOOLS = ["LOWINC", "PERASIAN", "PERBLACK", "PERHISP", "PERMINTE", "AVYRSEXP", "AVSALK", "PERSPENK"]
 _MACRO = ["year", "realgdp", "realcons", "realinv", "realgovt", "cpi", "m1", "unemp", "pop", "infl"]
 
 
@@ -65,7 +65,7 @@ def _read(name: str) -> pd.DataFrame:
 
 def _star98() -> tuple[pd.DataFrame, pd.Series]:
     frame = _read("star98")
-    return frame[_CALIFORNIA_TESTS], frame["NABOVE"] / (frame["NABOVE"] + frame["NBELOW"])
+    return frame[_SCHOOLS], frame["NABOVE"] / (frame["NABOVE"] + frame["NBELOW"])
 
 
 def _co2() -> tuple[pd.DataFrame, pd.Series]:
@@ -117,7 +117,8 @@ class Fit:
     n_nodes : int or None
         Length of the equation.
     seconds : float
-    equation : str
+    failure : str or None
+        Why the estimator failed, if it did.
     """
 
     name: str
@@ -127,7 +128,7 @@ class Fit:
     r2: float
     n_nodes: int | None
     seconds: float
-    equation: str
+    failure: str | None = None
 
 
 def load(name: str) -> tuple[Array, Array]:
@@ -151,20 +152,22 @@ def fit(name: str, split: int, estimator: str, limit: float | None, seed: int = 
 
     X, y = load(name)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_SHARE, random_state=1000 * seed + split)
+    n_nodes = None
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers warn of overflow all the time
         try:
-            if estimator in BASELINES:
-                predict, n_nodes, equation = _baseline(estimator, X_train, y_train), None, "–"
+            if limit is None:
+                predict = _baseline(estimator, X_train, y_train)
             else:
-                found = ESTIMATORS[estimator](X_train, y_train, Options(limit or np.inf, seed))
-                predict, n_nodes, equation = found.predict, length(found.expression), found.equation
+                found = ESTIMATORS[estimator](X_train, y_train, Options(limit, seed))
+                predict, n_nodes = found.predict, length(found.expression)
             seconds = time.perf_counter() - started
             value = r2(predict(X_test), y_test)
-        except Exception as error:  # a peer's failure must not end the run; it counts as no prediction
-            return Fit(name, split, estimator, limit, -np.inf, None, time.perf_counter() - started, repr(error))
-    return Fit(name, split, estimator, limit, value, n_nodes, seconds, equation)
+        except Exception as error:  # a peer's failure must not end the run; it is shown and counts as no prediction
+            seconds, failure = time.perf_counter() - started, f"{type(error).__name__}: {error}"
+            return Fit(name, split, estimator, limit, -np.inf, None, seconds, failure)
+    return Fit(name, split, estimator, limit, value, n_nodes, seconds)
 
 
 def _baseline(name: str, X: Array, y: Array) -> Callable[[Array], Array]:
@@ -200,7 +203,14 @@ def report(
         Tables.
     verbose : bool, default False
         Also a table with the median R² of each table of data.
+
+    Raises
+    ------
+    ImportError
+        If statsmodels is not installed, before anything is fitted.
     """
+    for name in names:
+        load(name)
     series: list[tuple[str, float | None]] = [(baseline, None) for baseline in BASELINES]
     series += [(estimator, limit) for estimator in estimators for limit in times]
     # the estimators take turns on each table, so that a slow moment of the machine hits all of them
@@ -213,6 +223,8 @@ def report(
     if verbose:
         titles = ("table", *(_title(*line) for line in series))
         text += "\n\n" + table(titles, [(name, *(_median(group, name) for group in groups.values())) for name in names])
+    for failed in (fit for fit in fits if fit.failure is not None):
+        text += f"\n\n{failed.estimator} failed on {failed.name}, division {failed.split}: {failed.failure}"
     return text
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from nesymres_sk.benchmarks import measured
+from nesymres_sk.benchmarks.__main__ import main
 from nesymres_sk.benchmarks.estimators import ESTIMATORS, Found
 from nesymres_sk.expressions.parser import parse
 
@@ -33,6 +34,9 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(measured.TABLES, "iris", load)
     with pytest.raises(ImportError, match=r"nesymres-sk\[bench\]"):
         measured.load("iris")
+    with pytest.raises(SystemExit) as error:
+        main(["--suite", "measured", "--estimator", "default"])
+    assert error.value.code == 2
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def test_rows_that_are_kept_back_are_predicted(line):
 def test_a_failure_counts_as_no_prediction(line):
     failed = measured.fit("line", 0, "fails", 1.0)
     assert failed.r2 == -np.inf
-    assert "overflow" in failed.equation
+    assert failed.failure == "FloatingPointError: overflow"
 
 
 def test_report(line):
@@ -76,6 +80,7 @@ def test_report(line):
     assert summary["linear"][4:6] == ["–", "–"]
     assert rows[-1][0] == "line"
     assert rows[-1][3:] == ["1.000", "-inf"]
+    assert text.count("fails failed on line, division") == measured.N_SPLITS
 
 
 def test_processes_side_by_side_find_the_same():

@@ -40,6 +40,8 @@ _OF_A_PEAK = 0.5
 _WORTH_OF_DAMPING = 6.0
 #: Share of the target below which a residual is rounding.
 _EXACT = 1e-24
+#: Part of a function, beside those before it, that is rounding.
+_DEPENDENT = 1e-10
 #: Importance of a function below which it is left out, of the error and of rounding.
 _PER_ROW, _ROUNDING = 4.0, 1e-24
 
@@ -106,6 +108,8 @@ class Oscillations:
         weighted = target * slope
         if not len(self._rates) or not np.isfinite(rows).all():
             return []
+        independent = _independent(rows)
+        trend, rows = [trend[i] for i in independent], rows[independent]
         basis = _orthonormal(rows)
         alone = _outside(weighted, basis)
         waves: list[_Wave] = []
@@ -240,11 +244,18 @@ def _moved(waves: Sequence[_Wave], steps: list[float]) -> list[_Wave]:
     return moved
 
 
-def _orthonormal(rows: Array) -> Array:
-    """Orthonormal rows of the same span or, where rows depend on each other, of a larger one."""
+def _independent(rows: Array) -> NDArray[np.intp]:
+    """Which rows are no combination of those before them, as copies of columns are."""
     lengths = np.sqrt(np.einsum("kn,kn->k", rows, rows))
-    used = rows[lengths > 0.0] / lengths[lengths > 0.0, None]
-    return np.ascontiguousarray(np.linalg.qr(used.T)[0].T)
+    kept = np.flatnonzero(lengths > 0.0)
+    r = np.linalg.qr((rows[kept] / lengths[kept, None]).T, mode="r")
+    return kept[: len(r)][np.abs(np.diagonal(r)) > _DEPENDENT]
+
+
+def _orthonormal(rows: Array) -> Array:
+    """Orthonormal rows of the same span, of rows that are independent."""
+    lengths = np.sqrt(np.einsum("kn,kn->k", rows, rows))
+    return np.ascontiguousarray(np.linalg.qr((rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]).T)[0].T)
 
 
 def _outside(rows: Array, basis: Array) -> Array:

@@ -60,6 +60,13 @@ def test_the_origin_of_the_column_does_not_matter() -> None:
     np.testing.assert_allclose(evaluate(find(X, y)[1], X), y, atol=1e-6)
 
 
+def test_copies_of_columns_do_no_harm() -> None:
+    X = points()
+    y = evaluate(parse("2*x1 - x2 + 3*sin(20*x1 + 1) + sin(23*x1)"), X)
+    X = np.column_stack((X, X[:, 0], X.sum(axis=1), X[:, 1]))
+    np.testing.assert_allclose(evaluate(find(X, y)[1], X), y, atol=1e-6)
+
+
 def test_equal_distances_are_no_obstacle_and_nothing_is_faster_than_they_show() -> None:
     X = np.linspace(0.0, 10.0, 100)[:, None]
     law = parse("1 + 0.1*x1 + sin(25*x1)")
