@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from nesymres_sk.model import registry
 from nesymres_sk.model.checkpoint import load_network, read_header
 from nesymres_sk.model.network import Network
 from nesymres_sk.model.shards import shards_named
-from nesymres_sk.training.batches import aligned, split_by_length, to_step
+from nesymres_sk.training.batches import aligned, split_by_length, to_device, to_step
 from nesymres_sk.training.evaluation import evaluate, predict, token_loss
 from nesymres_sk.training.flops import step_flops
 from nesymres_sk.training.loop import RESTART_STEPS, Trainer
 from nesymres_sk.training.meter import Meter
+from nesymres_sk.training.recipe import load_recipe
 
 CPU = torch.device("cpu")
 
@@ -273,6 +275,18 @@ def test_no_step_waits_for_the_device(tmp_path: Path) -> None:
         with pytest.raises(AssertionError):
             meter.loss.item()
     assert trainer.progress.step == 1
+
+
+@pytest.mark.parametrize("recipe", ["base", "small", "paper"])
+def test_a_step_stays_on_its_device(tmp_path: Path, recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # on "meta" every operation with a tensor that was left on the CPU fails, and every look at a value
+    monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: nullcontext())
+    device = torch.device("meta")
+    trainer, meter = Trainer(load_recipe(recipe), tmp_path, device=device, time_limit=600.0), Meter(device)
+    step = to_device(to_step(toy.batch(8, seed=1), 0), device)
+    trainer._step(step, step.n_tokens, meter)
+    assert trainer.progress.step == 1
+    assert meter.loss.device == device
 
 
 KILLED = """
