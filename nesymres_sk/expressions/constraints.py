@@ -158,7 +158,8 @@ class Constraints:
 
     def breach(self, tokens: Sequence[int]) -> str | None:
         """The rule that a prefix sequence breaks, in words, or None; canonical forms are what it is meant for."""
-        columns = {token - v.FIRST_VARIABLE for token in tokens if v.is_variable(token)}
+        first, past = v.FIRST_VARIABLE, v.FIRST_INTEGER
+        columns = {token - first for token in tokens if first <= token < past}
         if not columns:
             return None
         if self.max_complexity is not None and len(tokens) > self.max_complexity:

@@ -42,14 +42,14 @@ class Expression:
 
     def __post_init__(self) -> None:
         open_slots = 1
-        n_constants = 0
+        lowest, highest = v.CONSTANT, v.SIZE
         for token in self.tokens:
-            if open_slots == 0 or not v.CONSTANT <= token < v.SIZE:
+            if open_slots == 0 or not lowest <= token < highest:
                 raise ValueError(f"not a prefix expression: {token_names(self.tokens)}")
             open_slots += _ARITY[token] - 1
-            n_constants += token == v.CONSTANT
         if open_slots != 0:
             raise ValueError(f"not a prefix expression: {token_names(self.tokens)}")
+        n_constants = self.tokens.count(v.CONSTANT)
         if n_constants != len(self.constants):
             raise ValueError(f"{n_constants} constants in the tokens, {len(self.constants)} values")
 
@@ -83,8 +83,8 @@ class Expression:
             tokens.append(current[0])
             if current[0] == v.CONSTANT:
                 constants.append(current[1])
-            else:
-                stack.extend(reversed(current[1:]))
+            elif len(current) > 1:
+                stack.extend(current[:0:-1])
         return cls(tuple(tokens), tuple(constants))
 
     def to_tree(self) -> Node:
@@ -119,11 +119,26 @@ class Expression:
 
     def skeleton(self) -> Expression:
         """The same tokens with every constant free."""
-        return Expression(self.tokens, (math.nan,) * len(self.constants))
+        return self._of_same_tokens((math.nan,) * len(self.constants))
 
     def with_constants(self, values: Sequence[float]) -> Expression:
-        """The same tokens with other values of the constants."""
-        return Expression(self.tokens, tuple(float(value) for value in values))
+        """The same tokens with other values of the constants.
+
+        Raises
+        ------
+        ValueError
+            If the number of values differs.
+        """
+        if len(values) != len(self.constants):
+            raise ValueError(f"{len(self.constants)} constants in the tokens, {len(values)} values")
+        return self._of_same_tokens(tuple(map(float, values)))
+
+    def _of_same_tokens(self, constants: tuple[float, ...]) -> Expression:
+        """Without the check of the tokens, which takes most of the time."""
+        new = object.__new__(Expression)
+        object.__setattr__(new, "tokens", self.tokens)
+        object.__setattr__(new, "constants", constants)
+        return new
 
     @property
     def is_fitted(self) -> bool:
@@ -138,7 +153,8 @@ class Expression:
     @property
     def variables(self) -> tuple[int, ...]:
         """Sorted zero-based indices of the variables used."""
-        return tuple(sorted({token - v.FIRST_VARIABLE for token in self.tokens if v.is_variable(token)}))
+        first, past = v.FIRST_VARIABLE, v.FIRST_INTEGER
+        return tuple(sorted({token - first for token in self.tokens if first <= token < past}))
 
     def names(self) -> tuple[str, ...]:
         """Token names in prefix order."""

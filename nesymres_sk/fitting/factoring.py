@@ -44,6 +44,8 @@ class _Number(NamedTuple):
 _ONE = _Number(1.0)
 #: Instead of a pivot: nothing, or only the sign is pulled out.
 _AS_IT_IS, _TURNED = -1, -2
+#: Equations by the pivots of their sums, with their costs: a descent comes back to most of them.
+_Attempts = dict[tuple[int, ...], tuple[Expression | None, float]]
 
 
 def factor(
@@ -79,37 +81,47 @@ def factor(
     if not writer.sizes:
         return best
     # two scales may have to move at once, out of a fraction for instance: a second descent starts with all outside
-    for chosen in ({}, dict.fromkeys(writer.sizes, 0)):
-        written, length = _descend(tree, chosen, writer.sizes, cost)
+    attempts: _Attempts = {}
+    for chosen in ((_AS_IT_IS,) * len(writer.sizes), (0,) * len(writer.sizes)):
+        written, length = _descend(tree, chosen, writer.sizes, cost, attempts)
         if written is not None and length < shortest - _LEAST_GAIN:
             best, shortest = written, length
     return best
 
 
 def _descend(
-    tree: Node, chosen: dict[int, int], sizes: dict[int, int], cost: Callable[[Expression], float]
+    tree: Node,
+    chosen: tuple[int, ...],
+    sizes: dict[int, int],
+    cost: Callable[[Expression], float],
+    attempts: _Attempts,
 ) -> tuple[Expression | None, float]:
     """Change the pivot of one sum after the other while the description gets shorter."""
-    best = _attempt(tree, chosen)
-    shortest = math.inf if best is None else cost(best)
+    best, shortest = _attempt(tree, chosen, cost, attempts)
     for _ in range(_SWEEPS):
         before = chosen
         for index in sorted(sizes, reverse=True):
             for pivot in range(_TURNED, sizes[index]):
-                trial = {**chosen, index: pivot}
-                written = _attempt(tree, trial)
-                if written is not None and (length := cost(written)) < shortest - 1e-9:
+                trial = (*chosen[:index], pivot, *chosen[index + 1 :])
+                written, length = _attempt(tree, trial, cost, attempts)
+                if length < shortest - 1e-9:
                     best, shortest, chosen = written, length, trial
-        if chosen is before:
+        if chosen == before:
             break
     return best, shortest
 
 
-def _attempt(tree: Node, pivots: dict[int, int]) -> Expression | None:
-    try:
-        return Expression.from_tree(_Writer(pivots).write(tree))
-    except ArithmeticError:
-        return None
+def _attempt(
+    tree: Node, pivots: tuple[int, ...], cost: Callable[[Expression], float], attempts: _Attempts
+) -> tuple[Expression | None, float]:
+    """Equation with the given pivots and its cost, which is infinite where a number leaves the range of floats."""
+    if pivots not in attempts:
+        try:
+            written = Expression.from_tree(_Writer(dict(enumerate(pivots))).write(tree))
+            attempts[pivots] = written, cost(written)
+        except ArithmeticError:
+            attempts[pivots] = None, math.inf
+    return attempts[pivots]
 
 
 def _with_errors(node: Node, errors: list[float]) -> Node:

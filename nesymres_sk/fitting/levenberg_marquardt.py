@@ -192,6 +192,11 @@ def _fit_one(
     static = ~needed if n <= BLOCK else nothing
     if n_nonlinear == 0:
         return refine(tape, n, constants, columns, size, n_nonlinear, static, needed, LINEAR_STEPS, 0.5, stop, work)
+    if n_restarts == 1:
+        # the first start alone, unless it is undefined: there is nothing to compare it with
+        loss = refine(tape, n, constants, columns, size, n_nonlinear, static, needed, LAST_STEPS, 1e-4, stop, work)
+        if loss < math.inf:
+            return loss
 
     m = min(m, max(SUBSET, 4 * size))
     gentle = Tape(code, left, right, length, tape.leaves, tape.XT, tape.y, tamed, tape.rows, tape.adjoints)

@@ -180,17 +180,19 @@ class Matcher:
             spans.append((first, len(columns)))
             scales.append(norm / size)
             remaining.append(norm * norm / int(known.sum()))
-        products = self._values @ np.array(columns).T
-        norms = self._squares @ np.array(squares).T
-        for k, (place, (first, last)) in enumerate(zip(places, spans, strict=True)):
-            left = norms[:, k] - np.square(products[:, first + 1 : last]).sum(axis=1)
-            left = np.where(left > 1e-5 * norms[:, k], left, np.inf)
-            error = np.maximum(1.0 - np.square(products[:, first]) / left, _RESOLUTION)
+        # a row for each column of the regressions: those of a place then lie together in memory
+        products = np.array(columns) @ self._values.T
+        lengths = np.array(squares) @ self._squares.T
+        for place, length, (first, last), scale, rest in zip(places, lengths, spans, scales, remaining, strict=True):
+            nuisance = products[first + 1 : last]
+            left = length - np.einsum("kt,kt->t", nuisance, nuisance)
+            left[~(left > 1e-5 * length)] = np.inf
+            error = np.maximum(1.0 - np.square(products[first]) / left, _RESOLUTION)
             score = np.log(error) + self._costs
-            score = np.where(np.isfinite(score), score, np.inf)  # where squares overflow, nothing is known
+            score[~np.isfinite(score)] = np.inf  # where squares overflow, nothing is known
             for index in self._different(score, n_each):
-                factor = float(products[index, first] / left[index]) * scales[k] / float(self._sizes[index])
-                predicted = float(error[index]) * remaining[k]
+                factor = float(products[first, index] / left[index]) * scale / float(self._sizes[index])
+                predicted = float(error[index]) * rest
                 if np.isfinite(factor) and factor != 0.0:
                     size = len(place.head) + len(self._terms[index].tokens) + len(place.tail)
                     found.append(Match(predicted, size, place, index, factor))

@@ -26,6 +26,8 @@ _LEAST_ANGLE = 1e-5
 _OVERSAMPLED = 6
 #: Rows of a block of the matrix of all pairs, which should stay in the cache.
 _BLOCK = 128
+#: Functions that are projected at a time, for the same reason.
+_STRIP = 256
 
 
 @dataclass(frozen=True)
@@ -271,15 +273,17 @@ def _outside(rows: Array, slope: Array, basis: Array, least: float = _LEFT) -> A
 
     Rows whose squares leave the range of floating point numbers become zeros, too.
     """
+    out = np.empty_like(rows)
     with np.errstate(all="ignore"):
-        rows = rows * slope
-        before = np.einsum("ij,ij->i", rows, rows)
-        rows -= (rows @ basis.T) @ basis
-        after = np.einsum("ij,ij->i", rows, rows)
-        usable = (after > least * before) & np.isfinite(after) & (after > 0.0)
-        rows *= np.where(usable, 1.0 / np.sqrt(after), 0.0)[:, None]
-    rows[~usable] = 0.0
-    return rows
+        for start in range(0, len(rows), _STRIP):
+            strip = np.multiply(rows[start : start + _STRIP], slope, out=out[start : start + _STRIP])
+            before = np.einsum("ij,ij->i", strip, strip)
+            strip -= (strip @ basis.T) @ basis
+            after = np.einsum("ij,ij->i", strip, strip)
+            usable = (after > least * before) & np.isfinite(after) & (after > 0.0)
+            strip *= np.where(usable, 1.0 / np.sqrt(after), 0.0)[:, None]
+            strip[~usable] = 0.0
+    return out
 
 
 def _orthonormal(rows: Array) -> Array:
