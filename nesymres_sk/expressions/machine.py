@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("nesymres_sk")
-_CHUNK = 64
 _announced = False
 
 
@@ -139,41 +138,32 @@ def evaluate_with_gradient(
     return out, jacobian.T
 
 
-def evaluate_many(programs: Programs, X: ArrayLike, constants: ArrayLike, n_threads: int = 1) -> NDArray[np.float64]:
-    """Values of many programs on the same points.
+def evaluate_many(expressions: Sequence[Expression], X: ArrayLike) -> NDArray[np.float64]:
+    """Values of many expressions on the same points.
 
     Parameters
     ----------
-    programs : Programs
-        From :func:`compile_programs`.
+    expressions : sequence of Expression
+        Fitted expressions.
     X : array of shape (n, d)
         Points.
-    constants : array of shape (P, K)
-        Values of the constants, ``K`` at least the largest number of constants; the rest of a row is ignored.
-    n_threads : int, default 1
-        Python threads over chunks of programs.
 
     Returns
     -------
-    float64 array of shape (P, n)
+    float64 array of shape (len(expressions), n)
 
     Raises
     ------
     ValueError
-        If a variable has no column or ``constants`` is too small.
+        If a variable has no column.
     """
+    programs = compile_programs(expressions)
     columns = _columns(X, programs)
-    values = np.ascontiguousarray(constants, dtype=np.float64)
-    needed = int(programs.n_constants.max(initial=0))
-    if values.ndim != 2 or len(values) != len(programs.codes) or values.shape[1] < needed:
-        raise ValueError(f"constants must have shape ({len(programs.codes)}, >= {needed}), got {values.shape}")
-    out = np.empty((len(programs.codes), columns.shape[1]))
-    in_chunks(
-        lambda lo, hi: run_many(programs.codes, programs.lengths, lo, hi, columns, values, out),
-        len(programs.codes),
-        _CHUNK,
-        n_threads,
-    )
+    constants = np.zeros((len(expressions), max(1, int(programs.n_constants.max(initial=0)))))
+    for row, expression in zip(constants, expressions, strict=True):
+        row[: len(expression.constants)] = expression.constants
+    out = np.empty((len(expressions), columns.shape[1]))
+    run_many(programs.codes, programs.lengths, 0, len(expressions), columns, constants, out)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.expressions.machine import evaluate_with_gradient
+from nesymres_sk.expressions.machine import evaluate_many, evaluate_with_gradient
 from nesymres_sk.fitting.linear import compress
 
 #: Rows per block of a long table, and rows up to which a table is not compressed.
@@ -56,6 +57,17 @@ class Target:
         with np.errstate(all="ignore"):
             error = float(np.sum(np.square(system[:, -1]))) / n
         return (error if math.isfinite(error) else math.inf), system[:, -1], system[:, :-1]
+
+    def errors(self, expressions: Sequence[Expression]) -> NDArray[np.float64]:
+        """Mean squared error of each expression, as in :meth:`linearise`; infinite where it is undefined."""
+        n = len(self.y)
+        totals = np.zeros(len(expressions))
+        with np.errstate(all="ignore"):
+            for i in range(0, n, _BLOCK):
+                rows = slice(i, i + _BLOCK)
+                squares = np.square((evaluate_many(expressions, self.X[rows]) - self.y[rows]) / self.scale)
+                totals += (squares if self.weight is None else squares * self.weight[rows]).sum(axis=1)
+        return np.where(np.isfinite(totals), totals / n, np.inf)
 
     def _block(self, expression: Expression, rows: slice) -> NDArray[np.float64]:
         values, jacobian = evaluate_with_gradient(expression, self.X[rows])

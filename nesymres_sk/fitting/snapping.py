@@ -125,10 +125,13 @@ def _drop_summands(
     """
     ratio = math.log(max(target.n_effective, 2.0))
     for _ in range(expression.complexity):
-        for tree in _without_a_summand(expression.to_tree()):
+        trials = [Expression.from_tree(tree) for tree in _without_a_summand(expression.to_tree())]
+        for trial, trial_error in zip(trials, target.errors(trials).tolist(), strict=True):
             if deadline.passed:
                 return expression, error
-            shorter = canonical(Expression.from_tree(tree))
+            if not _accepts(trial_error, error, target, ratio):
+                continue
+            shorter = canonical(trial)
             if shorter is None or not shorter.variables or shorter.complexity >= expression.complexity:
                 continue
             trial_error = target.linearise(shorter)[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, subtree_end
-from nesymres_sk.expressions.machine import compile_programs, evaluate_many
+from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.inner_constants import draw_terms
 from nesymres_sk.search.library.short_functions import core_terms
@@ -123,11 +123,12 @@ class Library:
         """Derivatives with respect to single constants, by differences: they only say where a constant should go."""
         rows = np.array([i for i, term in enumerate(self.terms) if len(term.constants) == 1], dtype=np.intp)
         terms = [self.terms[i] for i in rows]
-        constants = np.array([term.constants for term in terms]).reshape(len(terms), 1)
-        step = _STEP * np.where(constants == 0.0, 1.0, constants)
+        steps = np.array([_STEP * (term.constants[0] or 1.0) for term in terms])
+        moved = [
+            term.with_constants((term.constants[0] + step,)) for term, step in zip(terms, steps.tolist(), strict=True)
+        ]
         with np.errstate(all="ignore"):
-            moved = evaluate_many(compile_programs(terms), self._X, constants + step)
-            tangents = (moved - self.values[rows]) / step
+            tangents = (evaluate_many(moved, self._X) - self.values[rows]) / steps[:, None]
         good = np.isfinite(tangents).all(axis=1)
         self.moving, self.tangents = rows[good], tangents[good]
 
@@ -147,11 +148,7 @@ class Library:
         """The terms that are finite and vary on the rows, and their values."""
         if not terms:
             return [], np.empty((0, len(self._X)))
-        width = max(len(term.constants) for term in terms)
-        constants = np.ones((len(terms), max(1, width)))
-        for row, term in zip(constants, terms, strict=True):
-            row[: len(term.constants)] = term.constants
-        values = evaluate_many(compile_programs(terms), self._X, constants)
+        values = evaluate_many(terms, self._X)
         with np.errstate(all="ignore"):
             size = np.abs(values).max(axis=1)
             good = (size < _LARGEST) & (size > 1.0 / _LARGEST)  # false for NaN

@@ -20,7 +20,7 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression, Node
-from nesymres_sk.expressions.machine import compile_programs, evaluate_many
+from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
@@ -194,17 +194,10 @@ class PursuitProposer(Proposer):
         """Fitted equations as functions of a view."""
         parts = []
         for expression in known:
-            values = self._evaluate([expression])[0]
+            values = evaluate_many([expression], self._X)[0]
             if np.isfinite(values).all() and divides(values) and len(expression.variables) > 0:
                 parts.append(Part(PLAIN, expression.to_tree(), values))
         return parts
-
-    def _evaluate(self, expressions: Sequence[Expression]) -> Array:
-        width = max((len(expression.constants) for expression in expressions), default=0)
-        constants = np.ones((len(expressions), max(1, width)))
-        for row, expression in zip(constants, expressions, strict=True):
-            row[: len(expression.constants)] = expression.constants
-        return evaluate_many(compile_programs(expressions), self._X, constants)
 
     def _random_factors(self) -> list[Part]:
         """Short functions that are nowhere zero, at random."""
@@ -218,7 +211,7 @@ class PursuitProposer(Proposer):
         equations = [equation for equation in equations if self._is_allowed(equation)]
         if not equations:
             return [], False
-        values = self._evaluate(equations)
+        values = evaluate_many(equations, self._X)
         with np.errstate(all="ignore"):
             errors = np.mean(np.square((values - self._y) * self._views.weight), axis=1) / self._power
         ranked = [i for i in shortest_of_best(errors, [len(e.tokens) for e in equations]) if np.isfinite(errors[i])]

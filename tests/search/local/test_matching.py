@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nesymres_sk.expressions.expression import Expression
-from nesymres_sk.expressions.machine import compile_programs, evaluate, evaluate_many
+from nesymres_sk.expressions.machine import evaluate, evaluate_many
 from nesymres_sk.expressions.parser import parse
 from nesymres_sk.search.local.matching import Matcher
 from nesymres_sk.search.local.prefix import to_expression, to_prefix
@@ -20,7 +20,7 @@ def matcher(y, X):
 
 def matcher_of(terms, X, y, weight=None):
     rows = Table.prepare(X, y, weight)  # sorts the rows
-    values = evaluate_many(compile_programs(terms), rows.X, np.zeros((len(terms), 1)))
+    values = evaluate_many(terms, rows.X)
     return Matcher(terms, values, rows, np.random.default_rng(0))
 
 
