@@ -1,4 +1,4 @@
-"""Where the solver's candidates come from: the network, random skeletons, and what searches around good equations."""
+"""Where the solver's candidates come from: the network, what is matched against the target, what is near good equations."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 #: Longest expression of a search without a network.
 MAX_LENGTH = 40
 #: Parts of the time that the sources get, which need not add up to one.
-_NETWORK, _EQUATE, _PRIOR, _PURSUIT, _LOCAL = 0.2, 0.5, 0.05, 0.1, 0.65
+_NETWORK, _EQUATE, _PURSUIT, _LOCAL = 0.2, 0.5, 0.1, 0.65
 #: Skeletons that a source is asked for at a time.
-_PRIOR_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
+_RANDOM_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 #: Rounds of the local search where there is no time limit. More of them find more; these take about a second.
@@ -78,7 +78,7 @@ class Sources:
         self.archive = archive
         self.options = options
         seeds = (int(seed) for seed in rng.integers(2**31, size=5))
-        self._network_seed, self._equate_seed, self._prior_seed, self._pursuit_seed, self._local_seed = seeds
+        self._network_seed, self._equate_seed, self._random_seed, self._pursuit_seed, self._local_seed = seeds
 
     def all(self) -> list[Source]:
         """Every source of this search, in the order of their first turns.
@@ -86,23 +86,26 @@ class Sources:
         The first is quick and needs no network, whose loading takes longer than many a law. Fine-tuning comes last,
         so that without a time limit it can only add to what is found without it.
         """
-        (first, *others), (network, *tuned) = self.of_prior(), self.of_network()
+        (first, *others), (network, *tuned) = self.without_network(), self.of_network()
         return [first, network, *others, *tuned]
 
     def of_network(self) -> list[Source]:
         """Sources that need the network."""
         return [self.network()] if self.options.equate is None else [self.network(), self.equate()]
 
-    def of_prior(self) -> list[Source]:
+    def without_network(self) -> list[Source]:
         """Sources that do without the network."""
         if not self.table.natural:  # the others work in the user's own units
-            return [self.prior()]
-        if not self.options.anytime:
-            # local search lives on thousands of fits: with slow ones it is not what a short search can afford
-            return (
-                [self.pursuit()] if self.options.constant_optimizer == "bfgs" else [self.pursuit(), self.local_search()]
-            )
-        return [self.pursuit(), self.prior(), self.local_search()]
+            return [self.random()]
+        # local search lives on thousands of fits: with slow ones it is not what a short search can afford
+        if not self.options.anytime and self.options.constant_optimizer == "bfgs":
+            return [self.pursuit()]
+        return [self.pursuit(), self.local_search()]
+
+    def with_random(self) -> list[Source]:
+        """The same with random skeletons in the place, and in the share of the time, of the network."""
+        first, *others = self.without_network()
+        return [first, self.random(), *others] if others else [first]
 
     def network(self) -> Source:
         """The network's proposals."""
@@ -139,16 +142,16 @@ class Sources:
 
         return Source(start, self.options.beam_size, _EQUATE)
 
-    def prior(self) -> Source:
-        """Random skeletons."""
+    def random(self) -> Source:
+        """Random skeletons of the prior."""
 
         def start() -> Proposer:
             from nesymres_sk.search.prior_proposer import PriorProposer
 
-            rng = np.random.default_rng(self._prior_seed)
+            rng = np.random.default_rng(self._random_seed)
             return PriorProposer(self.table.X.shape[1], self.archive.constraints, rng)
 
-        return Source(start, _PRIOR_BATCH, _PRIOR, growth=1.0, closed=True, rounds=self._rounds)
+        return Source(start, _RANDOM_BATCH, _NETWORK, growth=1.0, closed=True, rounds=self._rounds)
 
     def pursuit(self) -> Source:
         """Sparse combinations of short functions that reproduce the target."""
@@ -197,7 +200,7 @@ def load_searches() -> None:
     X = np.linspace(0.5, 2.0, 12).reshape(-1, 2)
     table = Table.prepare(X, np.exp(X[:, 0]) - X[:, 1])
     sources = Sources(table, Archive(table.floor), SearchOptions(anytime=True), np.random.default_rng(0))
-    for source in sources.of_prior():
+    for source in sources.with_random():
         source.open().propose(1, Deadline())
 
 

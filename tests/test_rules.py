@@ -28,7 +28,7 @@ class Only(NeuralSymbolicRegressor):
         return [getattr(sources, self.source)()]
 
 
-SOURCES = ["network", "prior", "pursuit", "local_search"]
+SOURCES = ["network", "random", "pursuit", "local_search"]
 
 
 def names_in(model):

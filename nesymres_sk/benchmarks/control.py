@@ -1,4 +1,4 @@
-"""What the network is compared with: the estimator without it, and random skeletons against the network by itself."""
+"""What the network is compared with: the search without it or with random skeletons, and these by themselves."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 
 
 class PriorControl(NeuralSymbolicRegressor):
-    """The same search, fit, archive, choice and time limit, but without anything that the network proposes."""
+    """The same search with random skeletons of the prior in the place of the network's, for the same part of the time."""
 
     def _sources(self, sources: Sources) -> list[Source]:
-        return sources.of_prior()
+        return sources.with_random()
+
+
+class WithoutNetwork(NeuralSymbolicRegressor):
+    """The same search without the network and with nothing in its place."""
+
+    def _sources(self, sources: Sources) -> list[Source]:
+        return sources.without_network()
 
 
 class NetworkAlone(NeuralSymbolicRegressor):
-    """The same with the network's proposals only: no random skeletons, no combinations, no local search."""
+    """The same with the network's proposals only: no combinations, no local search."""
 
     def _sources(self, sources: Sources) -> list[Source]:
         return sources.of_network()
@@ -29,4 +36,4 @@ class RandomAlone(NeuralSymbolicRegressor):
     """The same with random skeletons of the prior only: what the network alone must beat."""
 
     def _sources(self, sources: Sources) -> list[Source]:
-        return [sources.prior()]
+        return [sources.random()]

@@ -69,10 +69,17 @@ def fit_default(X: Array, y: Array, options: Options, finetune: EquateConfig | N
 
 
 def fit_prior(X: Array, y: Array, options: Options) -> Found:
-    """Fit the control: everything but the network through the same solver, in the same time."""
+    """Fit the control: the same search in the same time with random skeletons in place of the network's."""
     from nesymres_sk.benchmarks.control import PriorControl
 
     return _fit_own(PriorControl, X, y, options, options.time_limit)
+
+
+def fit_without(X: Array, y: Array, options: Options) -> Found:
+    """Fit the same search in the same time with nothing in place of the network."""
+    from nesymres_sk.benchmarks.control import WithoutNetwork
+
+    return _fit_own(WithoutNetwork, X, y, options, options.time_limit)
 
 
 def fit_random(X: Array, y: Array, options: Options) -> Found:
@@ -195,6 +202,7 @@ ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {
     "network": fit_network,
     "backbone": fit_backbone,
     "prior": fit_prior,
+    "without": fit_without,
     "random": fit_random,
     "gplearn": fit_gplearn,
     "operon": fit_operon,

@@ -31,7 +31,8 @@ def test_estimators_find_a_product_and_report_the_equation_they_predict_with(nam
     np.testing.assert_allclose(evaluate(found.expression, X), found.predict(X), rtol=1e-4)
 
 
-def test_control_never_opens_the_network(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("fit", [estimators.fit_prior, estimators.fit_without])
+def test_control_never_opens_the_network(fit, monkeypatch: pytest.MonkeyPatch):
     from nesymres_sk.model import registry
 
     def refuse(*args, **kwargs):
@@ -39,7 +40,7 @@ def test_control_never_opens_the_network(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(registry, "get_network", refuse)
     X = np.random.default_rng(0).uniform(1, 5, size=(30, 1))
-    found = estimators.fit_prior(X, 2.5 * np.log(X[:, 0]), Options(time_limit=1.0, seed=0))
+    found = fit(X, 2.5 * np.log(X[:, 0]), Options(time_limit=1.0, seed=0))
     np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
 
 
