@@ -1,4 +1,4 @@
-"""Where the solver's candidates come from: the network, what is matched against the target, what is near good equations."""
+"""Where the solver's candidates come from: the network, the target itself, and the best equations so far."""
 
 from __future__ import annotations
 

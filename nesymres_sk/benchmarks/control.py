@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PriorControl(NeuralSymbolicRegressor):
-    """The same search with random skeletons of the prior in the place of the network's, for the same part of the time."""
+    """The same search with random skeletons of the prior in place of the network's, for the same part of the time."""
 
     def _sources(self, sources: Sources) -> list[Source]:
         return sources.with_random()

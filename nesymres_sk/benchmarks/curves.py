@@ -23,7 +23,7 @@ _COLOURS = {
     "network": "#7fb2d6",
     "default": "#1b9e77",
     "prior": ORANGE,
-    "without": "#d9a066",
+    "without": "#8c6d31",
     "random": "#f2c48d",
     "operon": GREY,
     "gplearn": "#b8a1c9",

@@ -94,8 +94,8 @@ def fit_skeletons(
     y : array of shape (n,)
         Any units: starts are drawn relative to the data.
     n_restarts : int, default 4
-        Screened starts that are iterated; for each of them 12 (one nonlinear constant) or 24 are drawn. With 1 the first
-        start is iterated as it is, and others are drawn only where it is undefined.
+        Screened starts that are iterated; for each of them 12 (one nonlinear constant) or 24 are drawn. With 1 the
+        first start is iterated as it is, and others are drawn only where it is undefined.
     deadline : Deadline, optional
         Honoured within a fit; what has been found by then is returned.
     rng : numpy Generator

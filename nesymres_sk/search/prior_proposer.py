@@ -1,4 +1,4 @@
-"""Random skeletons of the prior as a source of candidates: the control, and a part of every search with a network."""
+"""Random skeletons of the prior as a source of candidates: the control, and for tables that the others cannot read."""
 
 from __future__ import annotations
 

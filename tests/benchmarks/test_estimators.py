@@ -60,6 +60,27 @@ def test_random_skeletons_are_alone(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(found.predict(X), 2.5 * np.log(X[:, 0]), rtol=1e-6)
 
 
+def test_only_the_control_draws_random_skeletons(monkeypatch: pytest.MonkeyPatch):
+    from nesymres_sk.search.prior_proposer import PriorProposer
+
+    asked = []
+    propose = PriorProposer.propose
+
+    def record(self, n, deadline):
+        asked.append(n)
+        return propose(self, n, deadline)
+
+    monkeypatch.setattr(PriorProposer, "propose", record)
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(1, 5, size=(40, 2)), rng.normal(size=40)
+    estimators.fit_prior(X, y, Options(time_limit=1.0, seed=0))
+    assert max(asked) > 1  # more than the one that loads the kernels
+    asked.clear()
+    for fit in (estimators.fit_ours, estimators.fit_without):
+        fit(X, y, Options(time_limit=1.0, seed=0))
+    assert not asked
+
+
 def test_fine_tuned_estimators_get_their_settings(monkeypatch: pytest.MonkeyPatch):
     seen = {}
 

@@ -147,6 +147,22 @@ def test_initial_start_is_used() -> None:
         fit_skeletons([law.skeleton()], X, y, rng=np.random.default_rng(0), initial=[(1.0, 2.0)])
 
 
+def test_a_single_start_is_the_given_one_unless_it_is_undefined() -> None:
+    x = np.linspace(0.1, 4.0, 64)
+    X = x[:, None]
+    wave = Expression.from_names("sin mul C x1")
+    # one period too many is another minimum, in which the given start lies
+    (near,) = fit_skeletons(
+        [wave], X, np.sin(2.0 * x), n_restarts=1, rng=np.random.default_rng(0), initial=[(6.0,)]
+    ).constants
+    assert abs(near[0] - 6.0) < 1.0
+    # the logarithm of a negative number: others are drawn
+    shifted = Expression.from_names("log add C x1")
+    result = fit_skeletons([shifted], X, np.log(x + 2.5), n_restarts=1, rng=np.random.default_rng(0), initial=[(-9.0,)])
+    assert result.losses[0] < 1e-20
+    assert result.constants[0] == pytest.approx((2.5,))
+
+
 def test_rows_without_weight_are_ignored_even_where_undefined() -> None:
     X = np.array([[-1.0], [1.0], [2.0], [4.0]])
     y = np.array([1e9, 0.0, 2.0 * math.log(2.0), 2.0 * math.log(4.0)])

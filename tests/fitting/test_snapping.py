@@ -62,6 +62,19 @@ def test_long_tables_are_compressed_without_changing_the_result():
     assert residuals @ jacobian[:, 0] == pytest.approx(expected @ np.log(X[:, 0]), rel=1e-10)
 
 
+@pytest.mark.parametrize("n", [100, 40_000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_errors_of_many_equations_are_those_of_each(n, weighted):
+    rng = np.random.default_rng(1)
+    X = rng.uniform(0.5, 2.0, (n, 2))
+    weight = rng.uniform(0.5, 1.5, n) if weighted else None
+    data = Target(np.asfortranarray(X), X[:, 0] * 3.0, 2.0, weight, float(n), 1e-24)
+    equations = [parse(text) for text in ("x1", "2.5*x1 + x2", "log(x1 - 1)", "3.1*x1", "exp(x2)/x1")]
+    errors = data.errors(equations)
+    np.testing.assert_allclose(errors, [data.linearise(equation)[0] for equation in equations], rtol=1e-10)
+    assert np.isinf(errors[2])
+
+
 def test_standard_errors_are_those_of_linear_regression():
     rng = np.random.default_rng(0)
     n = 200
