@@ -91,11 +91,13 @@ def _number(node: Node) -> float | None:
 
 def _completed(terms: list[_Term]) -> list[_Term] | None:
     """The terms with squares completed, None if there is nothing to complete."""
-    linear = {rest: coefficient for coefficient, rest in terms if rest is not None}
+    linear: dict[Node | None, float] = {}  # sums inside of sums may have brought a term twice
+    for a, rest in terms:
+        linear[rest] = linear.get(rest, 0.0) + a
     used: set[Node] = set()
     out: list[_Term] = []
     constant = 0.0
-    for a, rest in terms:
+    for rest, a in linear.items():
         if rest is None:
             constant += a
         elif rest[0] == _SQUARE and rest[1] in linear and a != 0.0:
