@@ -15,7 +15,7 @@ The evidence of a column is the smallest of the three probabilities of chance, c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ def draw_sample(
     sample_weight: NDArray[np.float64] | None,
     columns: NDArray[np.intp],
     rng: np.random.Generator,
+    most_rows: int = _MOST_ROWS,
 ) -> Sample:
     """Rows to compare columns on, equal ones merged, so that weights and repetitions are the same.
 
@@ -60,8 +61,10 @@ def draw_sample(
     columns : array of int
         Columns to compare.
     rng : numpy.random.Generator
+    most_rows : int
+        Fewer are drawn where columns are many.
     """
-    n_rows = int(np.clip(_SAMPLE_SIZE // len(columns), _FEWEST_ROWS, _MOST_ROWS))
+    n_rows = min(max(_SAMPLE_SIZE // len(columns), _FEWEST_ROWS), most_rows)
     rows = np.arange(len(y)) if sample_weight is None else np.flatnonzero(sample_weight > 0)
     if len(rows) > n_rows:
         rows = np.sort(rng.choice(rows, n_rows, replace=False))
@@ -69,6 +72,15 @@ def draw_sample(
     table = Table.prepare(X[np.ix_(rows, columns)], y[rows], weight)
     weight = np.ones(table.n_rows) if table.weight is None else table.weight
     return Sample(table.X, table.y, weight, table.n_effective)
+
+
+class Screen(Protocol):
+    """Tells on which columns of a sample a target depends."""
+
+    sample: Sample
+
+    def evidence(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Negative decimal logarithm of the probability that the target is independent of each column."""
 
 
 class ColumnScreen:
@@ -86,9 +98,9 @@ class ColumnScreen:
         first = np.empty(sample.X.shape, dtype=np.float32)  # number of smaller values: equal values share it
         for start in range(0, sample.X.shape[1], _BLOCK):
             block = slice(start, start + _BLOCK)
-            first[:, block] = _first_ranks(sample.X[:, block])
+            first[:, block] = ranks_of(sample.X[:, block])
         self._codes = np.floor(first * (self._n_bins / n)).astype(np.uint8)
-        self._scores = _standardised(first, sample.weight)
+        self._scores = standardised(first, sample.weight)
 
     def evidence(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
         """Negative decimal logarithm of the probability that the target is independent of each column.
@@ -103,8 +115,8 @@ class ColumnScreen:
         array of shape (d,)
             0 for constant columns, and for all columns if the target is constant.
         """
-        ranks = _first_ranks(target[:, None])
-        scores = _standardised(ranks, self.sample.weight)[:, 0]
+        ranks = ranks_of(target[:, None])
+        scores = standardised(ranks, self.sample.weight)[:, 0]
         if not scores.any():
             return np.zeros(self._codes.shape[1])
         codes = np.floor(ranks[:, 0] * (self._n_bins / len(target))).astype(np.uint8)
@@ -153,13 +165,13 @@ class ColumnScreen:
 
 
 def rank_columns(
-    screen: ColumnScreen, targets: Sequence[NDArray[np.float64]], rng: np.random.Generator
+    screen: Screen, targets: Sequence[NDArray[np.float64]], rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """All columns, the most useful first.
 
     Parameters
     ----------
-    screen : ColumnScreen
+    screen : Screen
     targets : sequence of arrays of shape (rows of the sample,)
         A column is useful if one of these depends on it.
     rng : numpy.random.Generator
@@ -183,7 +195,7 @@ def rank_columns(
 
 
 def _importances(
-    screen: ColumnScreen, target: NDArray[np.float64], columns: NDArray[np.intp], rng: np.random.Generator
+    screen: Screen, target: NDArray[np.float64], columns: NDArray[np.intp], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Importance of columns in a forest of extremely randomised trees, over the largest."""
     from sklearn.ensemble import ExtraTreesRegressor
@@ -191,15 +203,15 @@ def _importances(
     sample = screen.sample
     rows = slice(None) if len(sample.y) <= 2000 else np.sort(rng.choice(len(sample.y), 2000, replace=False))
     # The trees compare in single precision: ranks keep columns of any magnitude apart.
-    ranked = _first_ranks(sample.X[rows][:, columns])
+    ranked = ranks_of(sample.X[rows][:, columns])
     forest = ExtraTreesRegressor(
         n_estimators=50, min_samples_leaf=3, max_features=0.5, random_state=int(rng.integers(2**31))
     )
-    forest.fit(ranked, _first_ranks(target[rows][:, None])[:, 0], sample_weight=sample.weight[rows])
+    forest.fit(ranked, ranks_of(target[rows][:, None])[:, 0], sample_weight=sample.weight[rows])
     return np.asarray(forest.feature_importances_ / max(forest.feature_importances_.max(), 1e-12))
 
 
-def _first_ranks(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def ranks_of(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Number of smaller values in each column."""
     rows = np.ascontiguousarray(values.T)  # sorting is quick along memory
     order = rows.argsort(axis=1)
@@ -211,7 +223,7 @@ def _first_ranks(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return ranks.T
 
 
-def _standardised(ranks: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float32]:
+def standardised(ranks: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float32]:
     """Ranks with weighted mean 0 and variance 1; zeros where all are equal."""
     share = (weight / weight.sum()).astype(np.float32)
     centred = ranks - share @ ranks

@@ -1,6 +1,7 @@
-"""Which columns of a wide table a search is given, and when it is given others.
+"""Which columns of a table a search is given, and when it is given others.
 
-The search reads ten columns. It starts with those on which the target depends. What the best equation leaves over
+The search reads ten columns. It starts with those on which the target depends: a column that does nothing costs time
+and fits noise. What the best equation leaves over
 shows what it lacks: a column whose effect a stronger one hides in the target is seen in the residual. So from time to
 time the columns are screened again, and where others than the present ones are useful, the search goes on with the
 columns of its best equation and these. Equations that these columns suffice for are carried over, so that at any moment
@@ -16,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.archive import Archive, Entry
-from nesymres_sk.columns import USEFUL, ColumnScreen, draw_sample, rank_columns
+from nesymres_sk.columns import USEFUL, ColumnScreen, Screen, draw_sample, rank_columns
 from nesymres_sk.deadline import Deadline
+from nesymres_sk.effects import MOST_ROWS, EffectScreen
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.selection import choose
@@ -33,6 +35,9 @@ _WIDEN_AFTER = 0.5
 _PAUSE = 10.0
 #: Columns by chance up to which one of such evidence is taken along where there is room for it.
 _POSSIBLE = 0.3
+#: Fewest columns of which some may be left out though all could be used, and the part of the target that a regression
+#: must explain before: a law that it does not see through may hide any column.
+_FEWEST_COLUMNS, _SEEN_THROUGH = 3, 0.8
 #: Stages of a search without a time limit.
 _MAX_STAGES = 4
 
@@ -108,15 +113,16 @@ class Rescreening:
         self._n_looks = 0
         self._next: NDArray[np.intp] | None = None
         columns = knowledge.allowed
-        self._screen: ColumnScreen | None = None
-        if len(columns) > _MAX_COLUMNS:
-            self._screen = ColumnScreen(draw_sample(X, y, sample_weight, columns, rng))
+        self._screen: Screen | None = self._screen_of(columns)
+        if self._screen is not None:
             started = deadline.elapsed
             self._by_target, _, n_possible = self._ranking([self._screen.sample.y])
             self._pause = _PAUSE * (deadline.elapsed - started)
             self._looked = deadline.elapsed
             self._by_target = self._by_target[: n_possible or _MAX_COLUMNS]
             columns = _first([*knowledge.named, *self._by_target])
+            if len(columns) == len(knowledge.allowed):
+                self._screen = None  # there are no others
         self._tried = {tuple(columns.tolist())}
         self.stage = self._open(columns)
 
@@ -147,6 +153,17 @@ class Rescreening:
         _carry_over(self.stage, stage)
         self.stage = stage
         return True
+
+    def _screen_of(self, columns: NDArray[np.intp]) -> Screen | None:
+        """What tells useful columns from others, ``None`` if all are to be used."""
+        X, y, sample_weight = self._data
+        if len(columns) > _MAX_COLUMNS:
+            return ColumnScreen(draw_sample(X, y, sample_weight, columns, self._rng))
+        if len(columns) < _FEWEST_COLUMNS:
+            return None
+        screen = EffectScreen(draw_sample(X, y, sample_weight, columns, self._rng, MOST_ROWS))
+        seen = screen.has_power and screen.explained(screen.sample.y) > _SEEN_THROUGH
+        return screen if seen else None
 
     def _open(self, columns: NDArray[np.intp]) -> Stage:
         X, y, sample_weight = self._data
@@ -180,11 +197,13 @@ class Rescreening:
         kept = [*self._knowledge.required, *stage.columns[list(equation.variables)]]
         by_residual, n_useful, n_possible = self._ranking(targets)
         present = set(stage.columns.tolist())
+        all_fit = len(self._knowledge.allowed) <= _MAX_COLUMNS
         if not present.issuperset(_first([*kept, *by_residual[:n_useful]]).tolist()):
-            columns = _first([*kept, *by_residual[:n_possible], *self._by_target])
+            # where there is room for all there need not be a third search
+            columns = _first([*kept, *by_residual[: None if all_fit else n_possible], *self._by_target])
             if tuple(columns.tolist()) not in self._tried:
                 return columns
-        if n_useful == 0 and (widen or not equation.variables):
+        if (n_useful == 0 or all_fit) and (widen or not equation.variables):
             columns = _first([*kept, *self._by_target, *by_residual])
             if tuple(columns.tolist()) not in self._tried:
                 return columns

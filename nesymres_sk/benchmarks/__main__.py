@@ -41,12 +41,14 @@ def _run_suite(suite: str, args: argparse.Namespace) -> None:
     from nesymres_sk.benchmarks import report, runner
     from nesymres_sk.benchmarks.results import Results
     from nesymres_sk.benchmarks.suites import load_suite
+    from nesymres_sk.benchmarks.sums import draw_sums
     from nesymres_sk.benchmarks.unseen import draw_suite
 
-    if suite == "unseen":
+    random = {"unseen": draw_suite, "sums": draw_sums}
+    if suite in random:
         number = args.number or 100
         # how many are drawn at once decides which they are
-        suite, problems = f"unseen-{number}", draw_suite(number, args.seed)
+        suite, problems = f"{suite}-{number}", random[suite](number, args.seed)
     else:
         problems = load_suite(suite, args.problems)
     times = sorted(set(args.time))
@@ -76,7 +78,7 @@ def _run_suite(suite: str, args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
     parser.add_argument(
-        "--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "measured", "fitting", "startup"]
+        "--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "sums", "measured", "fitting", "startup"]
     )
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument(
@@ -90,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--beam-size", type=int, help="width of our decoding (default: the estimator's)")
     parser.add_argument("--problems", metavar="TEXT[,TEXT]", help="only problems whose name contains one of these")
     parser.add_argument(
-        "--number", type=int, help="random problems of the suites fitting (default 300) and unseen (default 100)"
+        "--number", type=int, help="random problems of the suites fitting (default 300), unseen and sums (default 100)"
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="keep all rows in a file; fits that it has are not made again"

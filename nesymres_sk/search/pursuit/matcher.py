@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.search.library.library import Library
+from nesymres_sk.search.pursuit.additive import AdditivePursuit
+from nesymres_sk.search.pursuit.atoms import Dictionary
 from nesymres_sk.search.pursuit.curves import Curves
 from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
@@ -62,6 +64,7 @@ class Matcher:
         self.library = library
         self.views = views
         self._oscillations: list[Oscillations] | None = None
+        self._dictionary: Dictionary | None = None
 
     def factors(self, link: Link, polynomial: Sequence[Part], inverse: bool) -> list[Expression]:
         """``g(y) = c0 + f * (c1 + c2 * h)`` for short ``f`` and ``1 / f``, and longer sums times the best of them.
@@ -135,6 +138,25 @@ class Matcher:
         sides = [(True, False), (False, True), *([(True, True)] if not link.operators else [])]
         nodes = [curves.fit([*linear, *extra], *side) for extra in extras for side in sides]
         return [Expression.from_tree(node) for node in nodes if node is not None]
+
+    def additive(self, link: Link, extra: Sequence[Part], allowed: Callable[[str], bool]) -> list[Expression]:
+        """``g(y)`` as a sum of few functions with inner constants.
+
+        Parameters
+        ----------
+        link : Link
+        extra : sequence of Part
+            What the sum may use beside the columns and these functions.
+        allowed : callable
+            Whether an operator may be used.
+        """
+        linked = self.views.linked(link)
+        if linked is None or not self.views.columns:
+            return []
+        if self._dictionary is None:
+            self._dictionary = Dictionary(self.views.columns, allowed)
+        pursuit = AdditivePursuit(self._dictionary, [*self.views.linear(), *extra], *linked)
+        return [Expression.from_tree(link.undone(node)) for node in pursuit.trees()]
 
     def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
         """``g(y)`` as a trend with oscillations along one of the columns, the best with each number of them.

@@ -164,6 +164,8 @@ class PursuitProposer(Proposer):
         if self._allows("div"):
             yield quotients(identity_, False)
         yield products(False)
+        if self._allows("add", "mul"):
+            yield lambda: matcher.additive(identity_, quadratic, self._allows)
         if self._allows("sin"):
             yield from (oscillations(link) for link in (identity_, exponential) if link in links)
         yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)
