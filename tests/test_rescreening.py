@@ -25,13 +25,56 @@ def X():
     return np.random.default_rng(0).uniform(-1, 1, (400, 50))
 
 
-def test_narrow_tables_have_one_stage(X):
-    stages = stages_of(X[:, :10], X[:, 0])
-    assert stages.stage.columns.tolist() == list(range(10))
+def test_narrow_tables_of_which_all_columns_matter_have_one_stage(X):
+    stages = stages_of(X[:, :5], X[:, :5].sum(axis=1))
+    assert stages.stage.columns.tolist() == list(range(5))
     keep(stages.stage, "C", [0.0])
     assert not stages.should_change()
     assert not stages.advance()
-    assert stages_of(X[:, :12], X[:, 0], excluded_variables=[0, 3]).stage.columns.tolist() == [1, 2, *range(4, 12)]
+
+
+def test_columns_stay_where_a_quick_look_explains_little(X):
+    stages = stages_of(X[:, :5], np.random.default_rng(1).standard_normal(400))
+    assert stages.stage.columns.tolist() == list(range(5))
+    assert stages_of(X[:40, :5], X[:40, 0]).stage.columns.tolist() == list(range(5))  # few rows
+    assert stages_of(X[:, :2], X[:, 0]).stage.columns.tolist() == [0, 1]
+
+
+def test_irrelevant_columns_of_narrow_tables_are_left_out(X):
+    y = X[:, 4] * X[:, 7]
+    stages = stages_of(X[:, :10], y)
+    assert {4, 7} <= set(stages.stage.columns.tolist())
+    assert len(stages.stage.columns) <= 4
+    named = stages_of(X[:, :10], y, required_variables=[2], excluded_variables=[0])
+    assert {2, 4, 7} <= set(named.stage.columns.tolist())
+    assert 0 not in named.stage.columns
+
+
+def test_columns_left_out_come_back_if_the_residual_shows_them(X):
+    y = 1000 * np.exp(4 * X[:, 1]) + 1e-3 * X[:, 3]
+    stages = stages_of(X[:, :6], y)
+    first = stages.stage
+    assert 1 in first.columns
+    assert 3 not in first.columns
+    place = first.columns.tolist().index(1) + 1
+    keep(first, f"mul C exp mul C x{place}", [1000.0, 4.0])
+    assert stages.advance()
+    assert stages.stage.columns.tolist() == list(range(6))
+    assert not stages.advance()
+
+
+def test_half_of_a_limited_time_is_for_all_columns(X, monkeypatch):
+    stages = stages_of(X[:, :6], X[:, 1] + X[:, 2] ** 2, max_time=100.0)
+    place = stages.stage.columns.tolist().index(1) + 1
+    keep(stages.stage, f"mul C x{place}", [1.0])
+    now = 30.0
+    monkeypatch.setattr(Deadline, "elapsed", property(lambda self: now))
+    assert not stages.should_change()
+    now = 60.0
+    assert stages.should_change()
+    assert stages.advance()
+    assert stages.stage.columns.tolist() == list(range(6))
+    assert not stages.should_change()
 
 
 def test_a_column_that_only_the_residual_shows(X):

@@ -22,6 +22,11 @@ from nesymres_sk.expressions.vectormath import cos_row, exp_row, log_row, power_
 BLOCK = 128
 
 kernel: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
+#: For functions that are called in one place: compiled there and nowhere else, which takes less time.
+part: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+
+#: Arguments that are numbers in the source are given as these: numba compiles a function anew for each literal.
+ZERO, ONE = np.int64(0), np.int64(1)
 
 _CONSTANT = v.CONSTANT
 _FIRST_VARIABLE = v.FIRST_VARIABLE
@@ -365,4 +370,4 @@ def run_many(codes: Any, lengths: Any, first: int, last: int, XT: Any, constants
     """Values ``out[P, n]`` of the programs ``first`` to ``last``."""
     rows = np.empty((max(codes.shape[1], 1), BLOCK))
     for p in range(first, last):
-        run_values(codes[p], lengths[p], XT, constants[p], rows, out[p])
+        run_values(codes[p], np.int64(lengths[p]), XT, constants[p], rows, out[p])

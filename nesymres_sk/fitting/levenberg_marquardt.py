@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import BLOCK, forward, kernel, link, mark_needed
+from nesymres_sk.expressions._kernels import BLOCK, ZERO, forward, kernel, link, mark_needed, part
 from nesymres_sk.fitting.least_squares import Tape, normal_equations, solve
 from nesymres_sk.fitting.peeling import peel
 from nesymres_sk.fitting.screening import screen, select
@@ -69,16 +69,16 @@ def refine(
             break
         if iteration == 0:
             # the linear constants first: the nonlinear step means nothing before
-            solve(gram, slope, n_nonlinear, size, 0.0, 0, factor, step)
+            solve(gram, slope, n_nonlinear, size, 0.0, ZERO, factor, step)
             for a in range(n_nonlinear):
                 step[a] = 0.0
         else:
-            solve(gram, slope, 0, size, damping, n_nonlinear, factor, step)
+            solve(gram, slope, ZERO, size, damping, n_nonlinear, factor, step)
         for a in range(size):
             trial[columns[a]] = constants[columns[a]] + step[a]
         new_loss = normal_equations(tape, n, trial, skip, needed, columns, size, new_gram, new_slope)
         if new_loss < math.inf and iteration > 0 and 0 < n_nonlinear < size:
-            solve(new_gram, new_slope, n_nonlinear, size, 0.0, 0, factor, step)
+            solve(new_gram, new_slope, n_nonlinear, size, 0.0, ZERO, factor, step)
             projected = new_loss
             for a in range(n_nonlinear, size):
                 projected -= step[a] * new_slope[a]
@@ -104,7 +104,7 @@ def refine(
     return loss
 
 
-@kernel
+@part
 def _order(losses: Any, chosen: Any, count: int) -> None:
     """Sort ``chosen`` by the losses, best first."""
     for i in range(1, count):
@@ -119,7 +119,7 @@ def _order(losses: Any, chosen: Any, count: int) -> None:
 @kernel
 def _partition(free: Any, linear: int, columns: Any) -> int:
     """Free constants, nonlinear ones first; number of those."""
-    n_nonlinear = np.int64(0)  # not a literal: numba would compile everything below once more for the number 0
+    n_nonlinear = ZERO
     for c in range(free.size):
         if free[c] and not (linear >> c) & 1:
             columns[n_nonlinear] = c
@@ -132,7 +132,7 @@ def _partition(free: Any, linear: int, columns: Any) -> int:
     return int(n_nonlinear)
 
 
-@kernel
+@part
 def _halve(
     tape: Any,
     m: int,
@@ -164,7 +164,7 @@ def _halve(
         count = (count + share - 1) // share
 
 
-@kernel
+@part
 def _fit_one(
     tape: Any, tamed: Any, constants: Any, initial: Any, n_restarts: int, state: Any, stop: Any, work: Any
 ) -> float:
@@ -173,7 +173,7 @@ def _fit_one(
     n = tape.y.size
     n_constants = constants.size
     free = np.isnan(constants)
-    size = np.int64(0)
+    size = ZERO
     for c in range(n_constants):
         if free[c]:
             constants[c] = initial[c]
@@ -188,7 +188,7 @@ def _fit_one(
     nothing = np.zeros(length, np.bool_)
     # nodes without free constants keep their rows, as long as all points fit into one block
     m = min(n, BLOCK)
-    forward(code, left, right, length, nothing, tape.XT, 0, m, constants, tape.rows)
+    forward(code, left, right, length, nothing, tape.XT, ZERO, m, constants, tape.rows)
     static = ~needed if n <= BLOCK else nothing
     if n_nonlinear == 0:
         return refine(tape, n, constants, columns, size, n_nonlinear, static, needed, LINEAR_STEPS, 0.5, stop, work)
@@ -209,7 +209,7 @@ def _fit_one(
         if attempt == 0:
             root = peel(tape, below, linear, m, target, weights)
         elif n > BLOCK:
-            forward(code, left, right, length, nothing, tape.XT, 0, m, constants, tape.rows)
+            forward(code, left, right, length, nothing, tape.XT, ZERO, m, constants, tape.rows)
         inner = Tape(code, left, right, root + 1, tape.leaves, tape.XT, target, weights, tape.rows, tape.adjoints)
         n_inner = _partition(free, linear[root], peeled)
         n_draws = 1 + n_restarts * min(12 * n_inner, 24)

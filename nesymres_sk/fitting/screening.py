@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nesymres_sk.expressions._kernels import kernel, mark_needed
+from nesymres_sk.expressions._kernels import ZERO, kernel, mark_needed
 from nesymres_sk.fitting.least_squares import Tape, normal_equations, solve
 from nesymres_sk.fitting.starts import draw_start, uniform
 from nesymres_sk.fitting.structure import surroundings
@@ -97,7 +97,7 @@ def screen(
         ready = everything if i > 0 else skip
         loss = normal_equations(calm, m, draws[i], ready, needed_linear, columns[n_nonlinear:], n_linear, gram, slope)
         if loss < math.inf and n_linear > 0:
-            solve(gram, slope, 0, n_linear, 0.0, 0, factor, step)
+            solve(gram, slope, ZERO, n_linear, 0.0, ZERO, factor, step)
             for a in range(n_linear):
                 draws[i, columns[n_nonlinear + a]] += step[a]
                 loss -= step[a] * slope[a]

@@ -136,7 +136,7 @@ def _draw(
     if low < 0.0:
         return float(round(uniform(state, -3.0, 5.0)))
     if uniform(state, 0.0, 1.0) < 0.4:
-        return _POWERS[int(uniform(state, 0.0, _POWERS.size))]
+        return _POWERS[int(uniform(state, 0.0, float(_POWERS.size)))]
     return uniform(state, -4.0, 5.0)
 
 

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import ADD, ARITY, BLOCK, POW, SUB, forward, link
+from nesymres_sk.expressions._kernels import ADD, ARITY, BLOCK, POW, SUB, ZERO, forward, kernel, link
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import compile_programs
-from nesymres_sk.prior.trees import kernel
 
 #: Skeletons with more variables have no fingerprint: the held-out suites have at most three.
 MAX_VARIABLES = 3
@@ -96,7 +95,7 @@ def _erased_values(codes: Any, lengths: Any, XT: Any, out: Any) -> None:
         for i in range(length):
             if code[i] >= _FIRST_VARIABLE and code[i] < _FIRST_INTEGER:
                 left[i] = columns[left[i]]
-        forward(code, left, right, length, skip, XT, 0, n, constants, rows)
+        forward(code, left, right, length, skip, XT, ZERO, n, constants, rows)
         for j in range(n):
             out[p, j] = rows[length - 1, j]
 

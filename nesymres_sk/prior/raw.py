@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.expressions._kernels import kernel
 from nesymres_sk.prior.trees import (
     ADD,
     DIV,
@@ -20,7 +21,6 @@ from nesymres_sk.prior.trees import (
     SUB,
     TRANSCENDENTAL,
     choose,
-    kernel,
     random_tree,
     structured_tree,
 )

@@ -6,20 +6,17 @@ known when its token is chosen. Leaves are marked 0 and filled in by :mod:`nesym
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-
-kernel: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy")
+from nesymres_sk.expressions._kernels import ONE, ZERO, kernel
 
 MAX_OPERATORS = 14
 
-_ONE = v.FIRST_INTEGER
+_TOKEN_OF_ONE = v.FIRST_INTEGER
 _FIRST_OPERATOR = v.FIRST_OPERATOR
 ADD, SUB, MUL, DIV, POW = (v.operator_token(name) for name in ("add", "sub", "mul", "div", "pow"))
 NEG, INV, SQRT, SQUARE = (v.operator_token(name) for name in ("neg", "inv", "sqrt", "square"))
@@ -166,7 +163,7 @@ def _factor(rng: Any, slots: int, unary: Any, out: Any, size: int) -> int:
             out[size] = INV
             size += 1
         out[size] = ADD if rng.random() < 0.5 else SUB
-        out[size + 1] = _ONE
+        out[size + 1] = _TOKEN_OF_ONE
         size += 2
         kind = rng.random()
         if kind < 0.35:
@@ -219,7 +216,7 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
     if u < 0.16 and leaves >= 2:
         out[0] = DIV
         above = 1 + int(rng.random() * (leaves - 1))
-        size = _sum_of_products(rng, above, unary, out, 1)
+        size = _sum_of_products(rng, above, unary, out, ONE)
         return _sum_of_products(rng, leaves - above, unary, out, size)
     if u < 0.30:
         token = choose(rng, unary)
@@ -242,7 +239,7 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
         return size
     if u < 0.44 and leaves >= 2:  # a factor times a sum
         out[0] = MUL
-        size = _factor(rng, 1, unary, out, 1)
+        size = _factor(rng, ONE, unary, out, ONE)
         return _sum_of_products(rng, leaves - 1, unary, out, size)
     if u < 0.52 and leaves >= 2:  # polynomial, most often with consecutive degrees
         size = 0
@@ -258,4 +255,4 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
             size += 1
             degree = max(degree - 1, 1) if rng.random() < 0.85 else 1 + int(rng.random() * 5.0)
         return size
-    return _sum_of_products(rng, leaves, unary, out, 0)
+    return _sum_of_products(rng, leaves, unary, out, ZERO)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import BLOCK, backward, forward, link
+from nesymres_sk.expressions._kernels import BLOCK, backward, forward, kernel, link
 from nesymres_sk.prior.skeletons import BASE, EXPONENT, FREQUENCY, PHASE, RATE, SUMMAND
-from nesymres_sk.prior.trees import COS, SIN, kernel
+from nesymres_sk.prior.trees import COS, SIN
 
 #: What became of an attempt, in the order of the checks.
 OUTCOMES = ("not tried", "kept", "undefined", "magnitude", "constant", "oscillating", "invisible part")

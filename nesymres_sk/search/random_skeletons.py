@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import run_many, to_postfix
+from nesymres_sk.expressions._kernels import kernel, run_many, to_postfix
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.prior.raw import MAX_RAW, draw_raw
 from nesymres_sk.prior.recipes import RECIPES
-from nesymres_sk.prior.trees import MAX_OPERATORS, kernel, tree_counts
+from nesymres_sk.prior.trees import MAX_OPERATORS, tree_counts
 from nesymres_sk.search.grammar import Grammar
 
 Tokens = tuple[int, ...]

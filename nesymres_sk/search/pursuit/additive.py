@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Node
 from nesymres_sk.search.pursuit.atoms import Atoms, Dictionary
 from nesymres_sk.search.pursuit.regression import solve_many
@@ -91,18 +92,18 @@ class AdditivePursuit:
         grid[~usable] = 0.0
         self._grid = grid
 
-    def trees(self) -> list[Node]:
-        """Trees of the best sums of one function, two and so on."""
+    def trees(self, deadline: Deadline) -> list[Node]:
+        """Trees of the best sums of one function, two and so on, until a deadline."""
         found: list[Node] = []
         error = float(self._rest @ self._rest)
         if not len(self._grid) or error <= _EXACT * self._power:
             return found
         sums = self._extended(None)
         for n_atoms in range(1, _MOST_ATOMS + 1):
-            if not len(sums.errors) or len(self._basis) + 4 * n_atoms >= len(self._rest):
+            if not len(sums.errors) or deadline.passed or len(self._basis) + 4 * n_atoms >= len(self._rest):
                 break
             if n_atoms > 1:
-                sums = self._revised(sums)
+                sums = self._revised(sums, deadline)
             found += self._trees(_Sums(sums.atoms[:_REVISED], sums.errors[:_REVISED]))
             best = float(sums.errors[0])
             worth = len(self._rest) * math.log(error / max(best, 1e-300))
@@ -118,11 +119,11 @@ class AdditivePursuit:
             rows = rows - (rows @ self._basis.T) @ self._basis
         return rows
 
-    def _revised(self, sums: _Sums) -> _Sums:
+    def _revised(self, sums: _Sums, deadline: Deadline) -> _Sums:
         """Sums with one of their atoms replaced, and the sums themselves: the best of them."""
         for _ in range(_REVISIONS):
             before = float(sums.errors[0])
-            if before <= _EXACT * self._power:
+            if before <= _EXACT * self._power or deadline.passed:
                 break
             some = sums.atoms[:_REVISED]
             k = some.shape.shape[1]

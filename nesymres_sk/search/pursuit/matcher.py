@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.search.library.library import Library
@@ -139,7 +140,9 @@ class Matcher:
         nodes = [curves.fit([*linear, *extra], *side) for extra in extras for side in sides]
         return [Expression.from_tree(node) for node in nodes if node is not None]
 
-    def additive(self, link: Link, extra: Sequence[Part], allowed: Callable[[str], bool]) -> list[Expression]:
+    def additive(
+        self, link: Link, extra: Sequence[Part], allowed: Callable[[str], bool], deadline: Deadline
+    ) -> list[Expression]:
         """``g(y)`` as a sum of few functions with inner constants.
 
         Parameters
@@ -149,6 +152,7 @@ class Matcher:
             What the sum may use beside the columns and these functions.
         allowed : callable
             Whether an operator may be used.
+        deadline : Deadline
         """
         linked = self.views.linked(link)
         if linked is None or not self.views.columns:
@@ -156,7 +160,7 @@ class Matcher:
         if self._dictionary is None:
             self._dictionary = Dictionary(self.views.columns, allowed)
         pursuit = AdditivePursuit(self._dictionary, [*self.views.linear(), *extra], *linked)
-        return [Expression.from_tree(link.undone(node)) for node in pursuit.trees()]
+        return [Expression.from_tree(link.undone(node)) for node in pursuit.trees(deadline)]
 
     def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
         """``g(y)`` as a trend with oscillations along one of the columns, the best with each number of them.

@@ -92,6 +92,7 @@ class PursuitProposer(Proposer):
         self._power = float(np.mean(np.square(rows.y * weight))) or 1.0
         self._views = Views(rows.X, rows.y, weight, given)
         self._matcher = Matcher(self._library, self._views)
+        self._deadline = Deadline()
         self._given: set[int] = set()
         self._queue: Iterator[Task] = iter(())
         self._allowed = grammar.tokens.copy()
@@ -99,6 +100,7 @@ class PursuitProposer(Proposer):
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` new skeletons, view by view, until one of them is exact: of each length the best first."""
+        self._deadline = deadline
         found: list[Candidate] = []
         solved: list[Candidate] = []
         further = _FURTHER_VIEWS
@@ -165,7 +167,7 @@ class PursuitProposer(Proposer):
             yield quotients(identity_, False)
         yield products(False)
         if self._allows("add", "mul"):
-            yield lambda: matcher.additive(identity_, quadratic, self._allows)
+            yield lambda: matcher.additive(identity_, quadratic, self._allows, self._deadline)
         if self._allows("sin"):
             yield from (oscillations(link) for link in (identity_, exponential) if link in links)
         yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)

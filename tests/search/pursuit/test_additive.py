@@ -48,7 +48,7 @@ def sums(X: Array, y: Array, slope: Array | None = None) -> list[Expression]:
     quadratic = [part for part in views.monomials() if part.degree == 2]
     slope = np.ones(len(y)) if slope is None else slope
     pursuit = AdditivePursuit(Dictionary(views.columns, everything), [*views.linear(), *quadratic], y, slope)
-    return [Expression.from_tree(tree) for tree in pursuit.trees()]
+    return [Expression.from_tree(tree) for tree in pursuit.trees(Deadline())]
 
 
 def best_error(found: list[Expression], X: Array, y: Array) -> float:
@@ -153,6 +153,14 @@ def test_many_columns_are_no_obstacle() -> None:
     X = points(200, 10)
     y = evaluate(parse("4*sin(2.2*x9) + 3*x2*x7 + x10"), X)
     assert best_error(sums(X, y), X, y) < 1e-18
+
+
+def test_no_time_no_sums() -> None:
+    X = points()
+    views = Views(X, X[:, 0], np.ones(len(X)))
+    y = evaluate(parse(LAWS[0]), X)
+    pursuit = AdditivePursuit(Dictionary(views.columns, everything), views.linear(), y, np.ones(len(y)))
+    assert not pursuit.trees(Deadline(1e-9))
 
 
 def test_forbidden_operators_do_not_occur() -> None:
