@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Node
 from nesymres_sk.search.pursuit.atoms import Atoms, Dictionary
-from nesymres_sk.search.pursuit.regression import solve_many
+from nesymres_sk.search.pursuit.regression import orthonormal, outside, solve_many
 from nesymres_sk.search.pursuit.trees import scaled, total
 from nesymres_sk.search.pursuit.views import Part
 
@@ -80,15 +80,15 @@ class AdditivePursuit:
         self._weighted = weighted / self._unit
         self._power = float(self._weighted @ self._weighted)
         self._rows = np.array([part.values for part in base]) * slope
-        self._basis = _orthonormal(self._rows)
-        self._rest = self._outside(self._weighted)
+        self._basis = orthonormal(self._rows)
+        self._rest = outside(self._weighted, self._basis)
         with np.errstate(all="ignore"):
             grid = dictionary.values * slope
             before = np.einsum("mn,mn->m", grid, grid)
             grid -= (grid @ self._basis.T) @ self._basis
             after = np.einsum("mn,mn->m", grid, grid)
             usable = np.isfinite(after) & (after > _LEFT * before)
-        grid *= np.where(usable, 1.0 / np.sqrt(np.where(usable, after, 1.0)), 0.0)[:, None]
+            grid /= np.sqrt(after)[:, None]
         grid[~usable] = 0.0
         self._grid = grid
 
@@ -112,12 +112,6 @@ class AdditivePursuit:
             error = best
             sums = self._extended(sums.atoms)
         return found
-
-    def _outside(self, rows: Array) -> Array:
-        """What is left of rows once the base is projected out, twice for the sake of rounding."""
-        for _ in range(2):
-            rows = rows - (rows @ self._basis.T) @ self._basis
-        return rows
 
     def _revised(self, sums: _Sums, deadline: Deadline) -> _Sums:
         """Sums with one of their atoms replaced, and the sums themselves: the best of them."""
@@ -176,7 +170,7 @@ class AdditivePursuit:
         if atoms is None:
             return self._rest[None], np.empty((1, 0, len(self._rest)))
         values = self._dictionary.evaluate(atoms)[0] * self._slope
-        spans = np.linalg.qr(self._outside(values).transpose(0, 2, 1))[0].transpose(0, 2, 1)
+        spans = np.linalg.qr(outside(values, self._basis).transpose(0, 2, 1))[0].transpose(0, 2, 1)
         return self._rest - ((spans @ self._rest)[:, None] @ spans)[:, 0], spans
 
     def _refined(self, atoms: Atoms, n_steps: int) -> _Sums:
@@ -211,7 +205,7 @@ class AdditivePursuit:
         count, k, n = values.shape
         broken = ~(np.isfinite(values).all(axis=(1, 2)) & np.isfinite(turns).all(axis=(1, 2, 3)))
         values[broken], turns[broken] = 0.0, 0.0
-        functions = self._outside(values * self._slope)
+        functions = outside(values * self._slope, self._basis)
         lengths = np.sqrt(np.einsum("ckn,ckn->ck", functions, functions))
         lengths[~(lengths > 0.0)] = 1.0
         q, r = np.linalg.qr((functions / lengths[:, :, None]).transpose(0, 2, 1))
@@ -261,10 +255,3 @@ class AdditivePursuit:
             for i, c in zip(kept.tolist(), (coefficients * self._unit).tolist(), strict=True)
         ]
         return total(nodes)
-
-
-def _orthonormal(rows: Array) -> Array:
-    """Orthonormal rows of the same span; those that depend on others are left out."""
-    lengths = np.linalg.norm(rows, axis=1)
-    q, r = np.linalg.qr((rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]).T)
-    return np.ascontiguousarray(q.T[np.abs(np.diagonal(r)) > 1e-10])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions.expression import Node
-from nesymres_sk.search.pursuit.regression import solve_many
+from nesymres_sk.search.pursuit.regression import orthonormal, outside, solve_many
 from nesymres_sk.search.pursuit.trees import exponential, product, scaled, sine_of, total
 from nesymres_sk.search.pursuit.views import Part
 
@@ -110,15 +110,15 @@ class Oscillations:
             return []
         independent = _independent(rows)
         trend, rows = [trend[i] for i in independent], rows[independent]
-        basis = _orthonormal(rows)
-        alone = _outside(weighted, basis)
+        basis = orthonormal(rows)
+        alone = outside(weighted, basis)
         waves: list[_Wave] = []
         trees: list[tuple[float, Node]] = []
         for _ in range(_MOST_WAVES):
             if len(rows) + 3 * len(waves) + 4 >= len(weighted):
                 break
-            explained = _orthonormal(np.concatenate((basis, *(wave.functions(self._t) * slope for wave in waves))))
-            residual = _outside(weighted, explained)
+            explained = orthonormal(np.concatenate((basis, *(wave.functions(self._t) * slope for wave in waves))))
+            residual = outside(weighted, explained)
             if not residual @ residual > _EXACT * (weighted @ weighted):
                 break
             wave = self._wave(explained, residual, slope, modulators)
@@ -187,9 +187,9 @@ class Oscillations:
             functions = np.stack([wave.functions(self._t) for wave in waves]) * slope
             if not np.isfinite(functions).all():
                 break
-            outside = _outside(functions.reshape(2 * len(waves), -1), basis)
-            heights = np.linalg.lstsq(outside.T, residual, rcond=None)[0]
-            left = residual - heights @ outside
+            apart = outside(functions.reshape(2 * len(waves), -1), basis)
+            heights = np.linalg.lstsq(apart.T, residual, rcond=None)[0]
+            left = residual - heights @ apart
             error = float(left @ left)
             if not error < _BETTER * best[0]:
                 break
@@ -199,8 +199,8 @@ class Oscillations:
                 turns.append(self._t * (a * cosine - b * sine))
                 if wave.damped:
                     turns.append(-self._t * (a * sine + b * cosine))
-            system = np.concatenate((outside, _outside(np.array(turns), basis)))
-            steps = np.linalg.lstsq(system.T, left, rcond=None)[0][len(outside) :]
+            system = np.concatenate((apart, outside(np.array(turns), basis)))
+            steps = np.linalg.lstsq(system.T, left, rcond=None)[0][len(apart) :]
             if not np.isfinite(steps).all() or not np.abs(steps).max() > _SHORTEST_STEP:
                 break
             waves = _moved(waves, np.clip(steps, -_LONGEST_STEP, _LONGEST_STEP).tolist())
@@ -250,15 +250,3 @@ def _independent(rows: Array) -> NDArray[np.intp]:
     kept = np.flatnonzero(lengths > 0.0)
     r = np.linalg.qr((rows[kept] / lengths[kept, None]).T, mode="r")
     return kept[: len(r)][np.abs(np.diagonal(r)) > _DEPENDENT]
-
-
-def _orthonormal(rows: Array) -> Array:
-    """Orthonormal rows of the same span, of rows that are independent."""
-    lengths = np.sqrt(np.einsum("kn,kn->k", rows, rows))
-    return np.ascontiguousarray(np.linalg.qr((rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]).T)[0].T)
-
-
-def _outside(rows: Array, basis: Array) -> Array:
-    """What is left of rows after projection, twice for the sake of rounding."""
-    rows = rows - (rows @ basis.T) @ basis
-    return rows - (rows @ basis.T) @ basis

@@ -11,6 +11,8 @@ Array = NDArray[np.float64]
 
 #: Share of a product's squared length that projections must leave: what is shorter is rounding.
 _LEFT = 1e-9
+#: Part of a function, beside those before it, that is rounding.
+_NOTHING_NEW = 1e-10
 #: Diagonal entries of a triangular factor below this stand for functions that depend on others.
 _DEPENDENT = 1e-14
 
@@ -46,6 +48,29 @@ def solve_many(systems: Array, target: Array) -> tuple[Array, Array, Array]:
     variances = np.einsum("mij,mij->mi", inverse, inverse)
     errors = np.einsum("mn,mn->m", residuals, residuals) / power
     return coefficients / lengths, np.square(coefficients) / variances / power, errors
+
+
+def orthonormal(rows: Array) -> Array:
+    """Orthonormal rows of the same span.
+
+    Parameters
+    ----------
+    rows : array of shape (k, n)
+
+    Returns
+    -------
+    array of shape (any, n)
+        Rows that are combinations of those before them have no part.
+    """
+    lengths = np.sqrt(np.einsum("kn,kn->k", rows, rows))
+    q, r = np.linalg.qr((rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]).T)
+    return np.ascontiguousarray(q.T[np.abs(np.diagonal(r)) > _NOTHING_NEW])
+
+
+def outside(rows: Array, basis: Array) -> Array:
+    """What is left of rows, on the last axis, after projection on orthonormal ones; twice for the sake of rounding."""
+    rows = rows - (rows @ basis.T) @ basis
+    return rows - (rows @ basis.T) @ basis
 
 
 def factored(
