@@ -29,15 +29,16 @@ from nesymres_sk.table import Table
 _MAX_COLUMNS = v.MAX_VARIABLES
 #: Parts of the time after which the columns are looked at again.
 _LOOKS = (0.1, 0.2, 0.35, 0.5, 0.7)
-#: Part of the time after which columns without evidence get their chance, if there is evidence of none.
-_WIDEN_AFTER = 0.5
+#: Part of the time after which columns without evidence get their chance, if there is evidence of none; and all of
+#: them, if all can be used: most laws without them are found by then.
+_WIDEN_AFTER, _ALL_AFTER = 0.5, 0.2
 #: Least time between two looks, in multiples of what the first one took.
 _PAUSE = 10.0
 #: Columns by chance up to which one of such evidence is taken along where there is room for it.
 _POSSIBLE = 0.3
 #: Fewest columns of which some may be left out though all could be used, and the part of the target that a regression
 #: must explain before: a law that it does not see through may hide any column.
-_FEWEST_COLUMNS, _SEEN_THROUGH = 3, 0.8
+_FEWEST_COLUMNS, _SEEN_THROUGH = 3, 0.95
 #: Stages of a search without a time limit.
 _MAX_STAGES = 4
 
@@ -136,7 +137,8 @@ class Rescreening:
         while self._n_looks < len(_LOOKS) and self._deadline.elapsed >= _LOOKS[self._n_looks] * total:
             self._n_looks += 1
         self._looked = self._deadline.elapsed
-        self._next = self._look(widen=self._deadline.elapsed >= _WIDEN_AFTER * total)
+        after = _ALL_AFTER if len(self._knowledge.allowed) <= _MAX_COLUMNS else _WIDEN_AFTER
+        self._next = self._look(widen=self._deadline.elapsed >= after * total)
         return self._next is not None
 
     def advance(self) -> bool:

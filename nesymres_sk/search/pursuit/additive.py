@@ -35,8 +35,8 @@ _REVISED, _REVISIONS, _WORTH_ANOTHER = 2, 2, 0.3
 _FIRST_STEPS, _STEPS, _LAST_STEPS = 4, 12, 30
 #: Longest step of an inner constant, in units of the scaled operands.
 _LONGEST_STEP = 1.5
-#: Damping at first, after success and after failure, and where it ends.
-_DAMPING, _EASED, _STIFFENED, _STIFFEST = 1e-2, 0.1, 8.0, 1e6
+#: Damping at first, after success and after failure, and its bounds: with less, what few rows cannot tell is singular.
+_DAMPING, _EASED, _STIFFENED, _LEAST_DAMPING, _STIFFEST = 1e-2, 0.1, 8.0, 1e-10, 1e6
 #: Factor of the error that is worth another step.
 _BETTER = 0.9999
 #: Errors that are rounding, and that are close to an exact sum, as parts of the squared target.
@@ -185,8 +185,10 @@ class AdditivePursuit:
             right = (jacobians @ residuals[:, :, None])[:, :, 0]
             lengths = system[:, diagonal, diagonal]
             moves = lengths > 1e-20 * self._power  # constants that are not free have no derivative
-            system[:, diagonal, diagonal] = np.where(moves, lengths * (1.0 + damping[:, None]), 1.0)
-            steps = np.linalg.solve(system, np.where(moves, right, 0.0)[:, :, None]).reshape(count, k, 3)
+            units = np.where(moves, 1.0 / np.sqrt(np.where(moves, lengths, 1.0)), 0.0)
+            system *= units[:, :, None] * units[:, None]
+            system[:, diagonal, diagonal] = 1.0 + damping[:, None]
+            steps = (units * np.linalg.solve(system, (units * right)[:, :, None])[:, :, 0]).reshape(count, k, 3)
             steps = np.clip(np.nan_to_num(steps), -_LONGEST_STEP, _LONGEST_STEP)
             new_errors, new_residuals, new_jacobians = self._linearised(atoms.with_numbers(numbers + steps))
             better = new_errors < errors
@@ -194,7 +196,7 @@ class AdditivePursuit:
             numbers[better] += steps[better]
             residuals[better], jacobians[better] = new_residuals[better], new_jacobians[better]
             errors = np.where(better, new_errors, errors)
-            damping *= np.where(better, _EASED, _STIFFENED)
+            damping = np.maximum(damping * np.where(better, _EASED, _STIFFENED), _LEAST_DAMPING)
             if ended.all() or errors.min() <= _EXACT * self._power:
                 break
         return _Sums(atoms.with_numbers(numbers), errors)
