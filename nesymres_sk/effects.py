@@ -88,14 +88,13 @@ class EffectScreen:
 
     def explained(self, target: Array) -> float:
         """Share of the target's variance that a regression on all columns explains, corrected for chance."""
-        best = 0.0
-        for view in self._views(target):
-            if view.any():
-                features, _ = self._features(self._varying)
-                _, left = self._solved(features, view)
-                freedom = max(self.sample.n_effective - 1.0 - len(features), 1.0)
-                best = max(best, 1.0 - float(self._share @ np.square(left)) * self.sample.n_effective / freedom)
-        return best
+        if not self._varying:
+            return 0.0
+        features, _ = self._features(self._varying)
+        chance = self.sample.n_effective / max(self.sample.n_effective - 1.0 - len(features), 1.0)
+        views = [view for view in self._views(target) if view.any()]
+        left = [float(self._share @ np.square(self._solved(features, view)[2])) for view in views]
+        return max(1.0 - chance * min(left, default=1.0), 0.0)
 
     def _views(self, target: Array) -> list[Array]:
         """The target in scales on which outliers matter little, and sums or products are simple."""
@@ -134,7 +133,7 @@ class EffectScreen:
             freedom = self.sample.n_effective - 1.0 - len(features)
             if freedom < 1.0:
                 break
-            (coefficients, inverse), residual = self._solved(features, target)
+            coefficients, inverse, residual = self._solved(features, target)
             variance = max(float(self._share @ np.square(residual)), _ROUNDING) / freedom
             chances = []
             for own in owners:
@@ -148,11 +147,11 @@ class EffectScreen:
             del columns[weakest]
         return evidence, residual
 
-    def _solved(self, features: Array, target: Array) -> tuple[tuple[Array, Array], Array]:
+    def _solved(self, features: Array, target: Array) -> tuple[Array, Array, Array]:
         """Coefficients, the inverse of their matrix, and what is left over."""
         inverse = np.linalg.inv((features * self._share) @ features.T + _RIDGE * np.eye(len(features)))
         coefficients = inverse @ (features @ (self._share * target))
-        return (coefficients, inverse), target - coefficients @ features
+        return coefficients, inverse, target - coefficients @ features
 
     def _features(self, columns: Sequence[int]) -> tuple[Array, list[NDArray[np.intp]]]:
         """Standardised features, one in a row, and those that have each of the columns in them."""

@@ -102,3 +102,10 @@ def test_few_rows_have_no_power(X):
     assert not screened(X[:60], y[:60]).has_power
     assert screened(X[:60, :3], y[:60]).has_power
     assert not screened(X[:40, :3], y[:40]).has_power
+
+
+def test_without_a_column_that_varies_nothing_is_explained():
+    y = np.arange(80.0)
+    screen = EffectScreen(Sample(np.ones((80, 4)), y, np.ones(80), 80.0))
+    assert screen.explained(y) == 0.0
+    assert not screen.evidence(y).any()
