@@ -24,6 +24,7 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.selection import choose
 from nesymres_sk.knowledge import Knowledge, renamed
+from nesymres_sk.search.pursuit.groups import columns_of_law
 from nesymres_sk.table import Table
 
 _MAX_COLUMNS = v.MAX_VARIABLES
@@ -122,6 +123,10 @@ class Rescreening:
             self._looked = deadline.elapsed
             self._by_target = self._by_target[: n_possible or _MAX_COLUMNS]
             columns = _first([*knowledge.named, *self._by_target])
+            if len(columns) < len(knowledge.allowed) <= _MAX_COLUMNS:
+                # however weak an effect is, in an exact law it is there
+                of_law = knowledge.allowed[columns_of_law(*self._screen.sample[:2])]
+                columns = _first([*columns, *of_law]) if len(of_law) else columns
             if len(columns) == len(knowledge.allowed):
                 self._screen = None  # there are no others
         self._tried = {tuple(columns.tolist())}

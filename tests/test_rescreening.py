@@ -50,6 +50,14 @@ def test_irrelevant_columns_of_narrow_tables_are_left_out(X):
     assert 0 not in named.stage.columns
 
 
+def test_weak_effects_in_an_exact_law_of_one_group_are_no_reason_to_leave_a_column_out():
+    X = np.random.default_rng(4).uniform(1.0, 3.0, (128, 5))
+    noise = 0.05 * np.random.default_rng(5).normal(size=128)
+    y = np.sqrt(8.4 * X[:, 0] * X[:, 1] - 0.02 * X[:, 2] * X[:, 3] ** 2 / X[:, 4] ** 2)
+    assert stages_of(X, y).stage.columns.tolist() == [0, 1, 2, 3, 4]
+    assert stages_of(X, y + noise).stage.columns.tolist() == [0, 1]
+
+
 def test_columns_left_out_come_back_if_the_residual_shows_them(X):
     y = 1000 * np.exp(4 * X[:, 1]) + 1e-3 * X[:, 3]
     stages = stages_of(X[:, :6], y)

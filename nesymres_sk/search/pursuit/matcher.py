@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, Node
+from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.additive import AdditivePursuit
 from nesymres_sk.search.pursuit.atoms import Dictionary
+from nesymres_sk.search.pursuit.coordinates import combined, coordinates_of, signs_of
 from nesymres_sk.search.pursuit.curves import Curves
+from nesymres_sk.search.pursuit.group_trees import law_tree
+from nesymres_sk.search.pursuit.groups import GroupSearch
 from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
 from nesymres_sk.search.pursuit.oscillations import Oscillations
@@ -47,6 +51,8 @@ _UNIMPORTANT = 1e-24
 _SECOND_FACTORS = 4000
 #: Shortest functions that are added within a sine, and the waves that become equations.
 _IN_WAVES, _WAVES = 400, 4
+#: Sets of coordinates with functions of columns in which laws of one group are sought, those that promise most.
+_REPLACED = 3
 #: Largest relative change of an inner constant by its tangent.
 _LARGEST_MOVE = 0.5
 
@@ -161,6 +167,51 @@ class Matcher:
             self._dictionary = Dictionary(self.views.columns, allowed)
         pursuit = AdditivePursuit(self._dictionary, [*self.views.linear(), *extra], *linked)
         return [Expression.from_tree(link.undone(node)) for node in pursuit.trees(deadline)]
+
+    def groups(self, link: Link, allowed: Callable[[str], bool], replaced: bool = False) -> list[Expression]:
+        """``g(y)`` as a power law times a function of one group of columns.
+
+        Parameters
+        ----------
+        link : Link
+        allowed : callable
+            Whether an operator may be used.
+        replaced : bool
+            Whether the powers are those of functions of one or two columns as well.
+        """
+        linked = self.views.linked(link)
+        if linked is None or not divides(linked[0]):
+            return []
+        target, slope = linked
+        logs, weight = np.log(np.abs(target)), np.abs(target) * slope
+
+        plain = coordinates_of(self.views.columns)
+        sets = combined(self.views.columns, allowed) if replaced else [plain] if plain else []
+        searches = [
+            (coordinates, GroupSearch(np.array([c.logs for c in coordinates]), logs, weight, allowed, signs))
+            for coordinates in sets
+            for signs in signs_of(coordinates)
+        ]
+        if replaced:
+            searches.sort(key=lambda pair: pair[1].quadratic_error())
+        nodes = [
+            law_tree(law, coordinates, self.views.X)
+            for coordinates, search in searches[:_REPLACED]
+            for law in search.laws()
+        ]
+        factors = [None if node is None else self._factor_of(node, target, slope) for node in nodes]
+        return [
+            Expression.from_tree(link.undone(scaled(factor, node)))
+            for node, factor in zip(nodes, factors, strict=True)
+            if node is not None and factor is not None
+        ]
+
+    def _factor_of(self, node: Node, target: Array, slope: Array) -> float | None:
+        """Coefficient of a function that has no other, ``None`` where it is not defined."""
+        values = evaluate_many([Expression.from_tree(node)], self.views.X)[0]
+        with np.errstate(all="ignore"):
+            factor = float((values * slope) @ (target * slope) / ((values * slope) @ (values * slope)))
+        return factor if np.isfinite(factor) and factor != 0.0 else None
 
     def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:
         """``g(y)`` as a trend with oscillations along one of the columns, the best with each number of them.

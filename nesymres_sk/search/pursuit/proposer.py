@@ -158,14 +158,21 @@ class PursuitProposer(Proposer):
         def oscillations(link: Link) -> Task:
             return lambda: matcher.oscillations(link, trends)
 
+        def groups(link: Link, replaced: bool = False) -> Task:
+            return lambda: matcher.groups(link, self._allows, replaced)
+
         def waves(factor: Part | None = None) -> Task:
             return lambda: matcher.waves(factor)
 
         yield lambda: matcher.match(views.sums(library, identity_), DEEPEST, pairs=True)
+        if self._allows("mul", "div"):
+            yield groups(identity_)
         yield sums(identity_, polynomial, 2)
         if self._allows("div"):
             yield quotients(identity_, False)
         yield products(False)
+        if self._allows("mul", "div"):
+            yield groups(identity_, replaced=True)
         if self._allows("add", "mul"):
             yield lambda: matcher.additive(identity_, quadratic, self._allows, self._deadline)
         if self._allows("sin"):
