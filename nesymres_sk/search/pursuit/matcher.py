@@ -184,22 +184,22 @@ class Matcher:
             return []
         target, slope = linked
         logs, weight = np.log(np.abs(target)), np.abs(target) * slope
-
-        plain = coordinates_of(self.views.columns)
-        sets = combined(self.views.columns, allowed) if replaced else [plain] if plain else []
-        searches = [
-            (coordinates, GroupSearch(np.array([c.logs for c in coordinates]), logs, weight, allowed, signs))
-            for coordinates in sets
-            for signs in signs_of(coordinates)
-        ]
-        if replaced:
-            searches.sort(key=lambda pair: pair[1].quadratic_error())
-        nodes = [
-            law_tree(law, coordinates, self.views.X)
-            for coordinates, search in searches[:_REPLACED]
-            for law in search.laws()
-        ]
-        factors = [None if node is None else self._factor_of(node, target, slope) for node in nodes]
+        with np.errstate(all="ignore"):  # what overflows is not finite, and left out
+            plain = coordinates_of(self.views.columns)
+            sets = combined(self.views.columns, allowed) if replaced else [plain] if plain else []
+            searches = [
+                (coordinates, GroupSearch(np.array([c.logs for c in coordinates]), logs, weight, allowed, signs))
+                for coordinates in sets
+                for signs in signs_of(coordinates)
+            ]
+            if replaced:
+                searches.sort(key=lambda pair: pair[1].quadratic_error())
+            nodes = [
+                law_tree(law, coordinates, self.views.X)
+                for coordinates, search in searches[:_REPLACED]
+                for law in search.laws()
+            ]
+            factors = [None if node is None else self._factor_of(node, target, slope) for node in nodes]
         return [
             Expression.from_tree(link.undone(scaled(factor, node)))
             for node, factor in zip(nodes, factors, strict=True)
@@ -208,9 +208,8 @@ class Matcher:
 
     def _factor_of(self, node: Node, target: Array, slope: Array) -> float | None:
         """Coefficient of a function that has no other, ``None`` where it is not defined."""
-        values = evaluate_many([Expression.from_tree(node)], self.views.X)[0]
-        with np.errstate(all="ignore"):
-            factor = float((values * slope) @ (target * slope) / ((values * slope) @ (values * slope)))
+        values = evaluate_many([Expression.from_tree(node)], self.views.X)[0] * slope
+        factor = float(values @ (target * slope) / (values @ values))
         return factor if np.isfinite(factor) and factor != 0.0 else None
 
     def oscillations(self, link: Link, extras: Sequence[Sequence[Part]]) -> list[Expression]:

@@ -156,7 +156,7 @@ def test_sums_of_other_kinds_are_no_laws() -> None:
 def test_odd_targets_do_no_harm(y: Array, replaced: bool) -> None:
     rng = np.random.default_rng(2)
     X = np.column_stack((rng.uniform(1.0, 2.0, 20), np.where(rng.random(20) < 0.5, 1.0, -1.0), rng.normal(size=20)))
-    for table in (X, X[:, :1], X[:, 1:2], np.where(X > 1.5, 0.0, X), X * 1e120):
+    for table in (X, X[:, :1], X[:, 1:2], np.where(X > 1.5, 0.0, X), X * 1e120, X * 1e200):
         for equation in equations(table, y, replaced):
             assert np.isfinite(evaluate(equation, table)).all()
     assert columns_of_law(X[:, 1:2], y) == []
