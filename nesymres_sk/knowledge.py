@@ -122,7 +122,7 @@ class Knowledge:
         found = []
         for start in self.starts:
             places = np.searchsorted(columns, start.columns).tolist()
-            expression = renamed(start.expression, dict(enumerate(places)))
+            expression = start.expression.of_columns(dict(enumerate(places)))
             values = expression.constants
             known = not all(math.isnan(value) for value in values)
             initial = tuple(1.0 if math.isnan(value) else value for value in values) if known else None
@@ -182,12 +182,6 @@ def column_indices(columns: Iterable[str | int] | None, names: Sequence[str], pa
     return tuple(sorted(set(found)))
 
 
-def renamed(expression: Expression, columns: dict[int, int]) -> Expression:
-    """The same expression of other columns."""
-    tokens = (v.variable(columns[t - v.FIRST_VARIABLE]) if v.is_variable(t) else t for t in expression.tokens)
-    return Expression(tuple(tokens), expression.constants)
-
-
 def _read(text: str, names: Sequence[str]) -> Guess:
     """Parse a starting equation; the parser knows ten columns, so those that the text may name come first."""
     if not isinstance(text, str):
@@ -198,4 +192,4 @@ def _read(text: str, names: Sequence[str]) -> Guess:
     expression = parse(text, [*(names[i] for i in used), *(name for name in names if name not in first)])
     columns = [used[index] for index in expression.variables]
     places = {index: place for place, index in enumerate(expression.variables)}
-    return Guess(renamed(expression, places), tuple(columns))
+    return Guess(expression.of_columns(places), tuple(columns))

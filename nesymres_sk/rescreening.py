@@ -23,7 +23,7 @@ from nesymres_sk.effects import MOST_ROWS, EffectScreen
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.fitting.selection import choose
-from nesymres_sk.knowledge import Knowledge, renamed
+from nesymres_sk.knowledge import Knowledge
 from nesymres_sk.search.pursuit.groups import columns_of_law
 from nesymres_sk.table import Table
 
@@ -228,5 +228,5 @@ def _carry_over(old: Stage, new: Stage) -> None:
     for entry in old.archive:
         moves = {index: places.get(int(old.columns[index]), -1) for index in entry.expression.variables}
         if min(moves.values(), default=0) >= 0:
-            expression = renamed(entry.expression, moves)
+            expression = entry.expression.of_columns(moves)
             new.archive.add(replace(entry, expression=expression, error=new.table.error(expression)))

@@ -21,7 +21,7 @@ _MERGE_LIMIT = 100_000
 _CHUNK = 65_536
 #: Magnitudes of columns and target for which powers stay far from the limits of float64, so that candidates may be
 #: fitted in the user's own units.
-_NATURAL_RANGE = (1e-30, 1e30)
+_NATURAL_RANGE = (1e-60, 1e60)
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
 EXACT = 1e-24
 #: Weights from this power of two on are whole numbers whether they count anything or not.

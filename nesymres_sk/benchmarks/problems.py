@@ -91,22 +91,26 @@ class Problem:
         X : float64[n, d]
         y : float64[n]
         """
-        low, high = np.array(self.low), np.array(self.high)
-        wide_low, wide_high = low - widen * (high - low), high + widen * (high - low)
-        if keep_signs:
-            wide_low = np.where(low >= 0.0, np.maximum(wide_low, 0.0), wide_low)
-            wide_high = np.where(high <= 0.0, np.minimum(wide_high, 0.0), wide_high)
         rows: list[NDArray[np.float64]] = []
         values: list[NDArray[np.float64]] = []
         missing = n
         while missing > 0:  # the law is defined in the whole unwidened box, so this ends
-            X = rng.uniform(wide_low, wide_high, size=(2 * n, len(low)))
+            X = self.place(2 * n, rng, widen, keep_signs)
             y = evaluate(self.expression, X)
             defined = np.isfinite(y)
             rows.append(X[defined])
             values.append(y[defined])
             missing -= int(defined.sum())
         return np.concatenate(rows)[:n], np.concatenate(values)[:n]
+
+    def place(self, n: int, rng: np.random.Generator, widen: float, keep_signs: bool) -> NDArray[np.float64]:
+        """Points ``float64[n, d]`` of the box, widened as :meth:`draw` says, defined or not."""
+        low, high = np.array(self.low), np.array(self.high)
+        wide_low, wide_high = low - widen * (high - low), high + widen * (high - low)
+        if keep_signs:
+            wide_low = np.where(low >= 0.0, np.maximum(wide_low, 0.0), wide_low)
+            wide_high = np.where(high <= 0.0, np.minimum(wide_high, 0.0), wide_high)
+        return rng.uniform(wide_low, wide_high, size=(n, len(low)))
 
     def generator(self, seed: int, purpose: str) -> np.random.Generator:
         """Random generator that depends on the problem and the purpose, not on the order of the runs."""

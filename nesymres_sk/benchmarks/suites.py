@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import resources
 
 from nesymres_sk.benchmarks.problems import Problem
+from nesymres_sk.benchmarks.realistic import Realistic
 from nesymres_sk.expressions.vocabulary import MAX_VARIABLES
 
 #: ``nguyen``: Uy et al. 2011 with the supports of Petersen et al. 2021. ``classical``: the other sets of the
@@ -16,6 +17,7 @@ from nesymres_sk.expressions.vocabulary import MAX_VARIABLES
 #: Symbolic Regression Database (Udrescu and Tegmark 2020), 100 equations and 20 bonus equations, with its own ranges;
 #: ``feynman``: those of the 100 with at most three inputs; ``feynman-irrelevant``: all 120 with three more columns that
 #: play no part, as in Matsubara et al. 2022. ``friedman``: Friedman 1991, the first with five such columns.
+#: ``realistic``: see :mod:`nesymres_sk.benchmarks.realistic`.
 #: ``strogatz``: see :mod:`nesymres_sk.benchmarks.strogatz`.
 #: ``oos-nc``, ``oos-wc``, ``oos-fc``: long equations kept out of training, see
 #: :mod:`nesymres_sk.benchmarks.out_of_sample`.
@@ -25,6 +27,7 @@ SUITES = (
     "feynman",
     "feynman-all",
     "feynman-irrelevant",
+    "realistic",
     "friedman",
     "strogatz",
     "oos-nc",
@@ -95,14 +98,8 @@ def _read(file: str) -> list[Problem]:
     table = resources.files("nesymres_sk.benchmarks") / "data" / f"{file}.csv"
     problems = []
     for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
-        variables = [entry.split() for entry in row["variables"].split(";")]
-        problems.append(
-            Problem(
-                name=row["name"],
-                formula=row["formula"],
-                variables=tuple(variable for variable, _, _ in variables),
-                low=tuple(float(low) for _, low, _ in variables),
-                high=tuple(float(high) for _, _, high in variables),
-            )
-        )
+        names, lows, highs, *drawn = zip(*(entry.split() for entry in row["variables"].split(";")), strict=True)
+        box = names, tuple(map(float, lows)), tuple(map(float, highs))
+        make = Realistic if drawn else Problem
+        problems.append(make(row["name"], row["formula"], *box, *drawn))
     return problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +155,17 @@ class Expression:
         """Sorted zero-based indices of the variables used."""
         first, past = v.FIRST_VARIABLE, v.FIRST_INTEGER
         return tuple(sorted({token - first for token in self.tokens if first <= token < past}))
+
+    def of_columns(self, columns: Mapping[int, int]) -> Expression:
+        """The same function of other columns.
+
+        Parameters
+        ----------
+        columns : mapping of int to int
+            New index of each variable used.
+        """
+        tokens = (v.variable(columns[t - v.FIRST_VARIABLE]) if v.is_variable(t) else t for t in self.tokens)
+        return Expression(tuple(tokens), self.constants)
 
     def names(self) -> tuple[str, ...]:
         """Token names in prefix order."""

@@ -1,4 +1,4 @@
-"""Completed squares: ``x1**2 - 2.6*x1`` as ``(x1 - 1.3)**2 - 1.69``.
+"""Completed squares: ``x1**2 - 2.6*x1`` as ``(x1 - 1.3)**2 - 1.69``, ``x1**2 - 2*x1*x2 + x2**2`` as ``(x1 - x2)**2``.
 
 The canonical form leaves such sums as they are, because neither form is always the shorter one. A bell curve or a
 distance is written with the centre in sight, and its constants are then simple numbers if the centre is.
@@ -14,12 +14,14 @@ from nesymres_sk.expressions.expression import Expression, Node
 
 _ADD, _SUB, _MUL, _DIV = (v.operator_token(name) for name in ("add", "sub", "mul", "div"))
 _NEG, _SQUARE, _EXP = (v.operator_token(name) for name in ("neg", "square", "exp"))
+#: Relative error up to which three terms are the square of a sum: what fits leave.
+_ROUNDING = 1e-8
 #: Coefficient and node of a term; no node for the constant.
 _Term = tuple[float, Node | None]
 
 
 def complete_squares(expression: Expression) -> Expression | None:
-    """The same function with every sum ``a*u**2 + b*u + c`` written as ``a*(u + d)**2 + e``.
+    """The same function with every sum ``a*u**2 + b*u + c`` written as ``a*(u + d)**2 + e``, and binomials as squares.
 
     Parameters
     ----------
@@ -80,7 +82,20 @@ def _terms(node: Node, factor: float) -> list[_Term]:
             return _terms(node[1], factor * second if token == _MUL else factor / second)
         if first is not None and token == _MUL:
             return _terms(node[2], factor * first)
+        number, rest = _first_number(node)
+        return [(factor * number, rest)]
     return [(factor, node)]
+
+
+def _first_number(node: Node) -> tuple[float, Node]:
+    """The number that a chain of factors begins with, and the chain without it."""
+    if node[0] != _MUL:
+        return 1.0, node
+    first = _number(node[1])
+    if first is not None:
+        return first, node[2]
+    number, rest = _first_number(node[1])
+    return number, (_MUL, rest, node[2])
 
 
 def _number(node: Node) -> float | None:
@@ -94,6 +109,8 @@ def _completed(terms: list[_Term]) -> list[_Term] | None:
     linear: dict[Node | None, float] = {}  # sums inside of sums may have brought a term twice
     for a, rest in terms:
         linear[rest] = linear.get(rest, 0.0) + a
+    n_terms = len(linear)
+    _join_binomials(linear)
     used: set[Node] = set()
     out: list[_Term] = []
     constant = 0.0
@@ -107,9 +124,24 @@ def _completed(terms: list[_Term]) -> list[_Term] | None:
             constant -= b * b / (4.0 * a)
         else:
             out.append((a, rest))
-    if not used:
+    if not used and len(linear) == n_terms:
         return None
-    return [*(term for term in out if term[1] not in used), (constant, None)]
+    left = [term for term in out if term[1] not in used]
+    return [*left, (constant, None)] if constant or not left else left
+
+
+def _join_binomials(linear: dict[Node | None, float]) -> None:
+    """Replace ``a*u**2 + b*u*w + c*w**2`` by ``a*(u + d*w)**2`` where that is the same."""
+    for product in [rest for rest in linear if rest is not None and rest[0] == _MUL]:
+        u, w = product[1:]
+        first, second = (_SQUARE, u), (_SQUARE, w)
+        a, b, c = (linear.get(rest, 0.0) for rest in (first, product, second))
+        if a * c > 0.0 and u != w and abs(b * b - 4.0 * a * c) <= _ROUNDING * b * b:
+            for rest in (first, product, second):
+                del linear[rest]
+            # the squares say more about the ratio than the product does, and not its sign
+            joined = (_SQUARE, (_ADD, u, (_MUL, (v.CONSTANT, math.copysign(math.sqrt(c / a), b / a)), w)))
+            linear[joined] = linear.get(joined, 0.0) + a
 
 
 def _sum(terms: list[_Term]) -> Node:

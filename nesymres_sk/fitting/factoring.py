@@ -8,7 +8,8 @@ leaves real numbers where they are; here the factor of every sum is chosen that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from nesymres_sk.expressions import vocabulary as v
@@ -21,6 +22,8 @@ _POWERS = {v.operator_token(name): power for name, power in (("square", 2), ("cu
 #: Products of rounded numbers are simple up to this, relative to their size.
 _ROUNDING = 4e-15
 _SWEEPS = 2
+#: Terms of a sum up to which all of them are tried as pivots.
+_SHORT = 3
 #: Nats by which the description must get shorter; a sign alone is not worth a change.
 _LEAST_GAIN = 4.0
 
@@ -78,12 +81,13 @@ def factor(
     except ArithmeticError:
         return expression
     best, shortest = expression, cost(expression)
-    if not writer.sizes:
+    if not writer.pivots_worth_it:
         return best
     # two scales may have to move at once, out of a fraction for instance: a second descent starts with all outside
     attempts: _Attempts = {}
-    for chosen in ((_AS_IT_IS,) * len(writer.sizes), (0,) * len(writer.sizes)):
-        written, length = _descend(tree, chosen, writer.sizes, cost, attempts)
+    promising = [writer.pivots_worth_it[index] for index in range(len(writer.pivots_worth_it))]
+    for chosen in ((_AS_IT_IS,) * len(promising), (0,) * len(promising)):
+        written, length = _descend(tree, chosen, promising, cost, attempts)
         if written is not None and length < shortest - _LEAST_GAIN:
             best, shortest = written, length
     return best
@@ -92,7 +96,7 @@ def factor(
 def _descend(
     tree: Node,
     chosen: tuple[int, ...],
-    sizes: dict[int, int],
+    promising: Sequence[Sequence[int]],
     cost: Callable[[Expression], float],
     attempts: _Attempts,
 ) -> tuple[Expression | None, float]:
@@ -100,8 +104,8 @@ def _descend(
     best, shortest = _attempt(tree, chosen, cost, attempts)
     for _ in range(_SWEEPS):
         before = chosen
-        for index in sorted(sizes, reverse=True):
-            for pivot in range(_TURNED, sizes[index]):
+        for index in reversed(range(len(promising))):
+            for pivot in promising[index]:
                 trial = (*chosen[:index], pivot, *chosen[index + 1 :])
                 written, length = _attempt(tree, trial, cost, attempts)
                 if length < shortest - 1e-9:
@@ -136,13 +140,14 @@ class _Writer:
 
     Attributes
     ----------
-    sizes : dict
-        Number of terms of each sum, by its place in the order of writing.
+    pivots_worth_it : dict
+        What to try for each sum, by its place in the order of writing: of a long one the first term, and those
+        whose coefficients have simple ratios to others.
     """
 
     def __init__(self, pivots: dict[int, int]) -> None:
         self.pivots = pivots
-        self.sizes: dict[int, int] = {}
+        self.pivots_worth_it: dict[int, Sequence[int]] = {}
 
     def write(self, tree: Node) -> Node:
         return _product(*self._split(tree))
@@ -181,20 +186,32 @@ class _Writer:
         return _ONE, (token, _product(a, inside), *(self.write(child) for child in node[2:]))
 
     def _sum(self, node: Node) -> tuple[_Number, Node | None]:
-        index = len(self.sizes)
-        self.sizes[index] = 0  # the place is taken before the sums inside are visited
+        index = len(self.pivots_worth_it)
+        self.pivots_worth_it[index] = ()  # the place is taken before the sums inside are visited
         terms = [
             (_Number(sign * number.value, number.error), rest)
             for sign, term in _terms(node, 1.0)
             for number, rest in (self._split(term),)
         ]
-        self.sizes[index] = len(terms)
+        if not self.pivots:
+            self.pivots_worth_it[index] = _promising([number for number, _ in terms])
         pivot = self.pivots.get(index, _AS_IT_IS)
         scale = terms[pivot][0] if pivot >= 0 else _ONE if pivot == _AS_IT_IS else _Number(-1.0)
         scaled = [
             (_simplified(_ONE if i == pivot else number.over(scale)), rest) for i, (number, rest) in enumerate(terms)
         ]
         return scale, _written_sum(_grouped(scaled))
+
+
+def _promising(numbers: Sequence[_Number]) -> Sequence[int]:
+    if len(numbers) <= _SHORT:
+        return range(_TURNED, len(numbers))
+    related = {0}
+    for i, j in combinations(range(len(numbers)), 2):
+        ratio = numbers[i].over(numbers[j])
+        if nearest_simple(ratio.value, max(ratio.error, _ROUNDING) * abs(ratio.value)) is not None:
+            related |= {i, j}
+    return (_TURNED, _AS_IT_IS, *sorted(related))
 
 
 def _grouped(terms: list[tuple[_Number, Node | None]]) -> list[tuple[_Number, Node | None]]:

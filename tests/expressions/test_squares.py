@@ -19,6 +19,11 @@ COMPLETED = {
     "1 / (x1**2 + x2**2 + 6 - 2*x1 - 4*x2)": "1 / ((x2 - 2) ** 2 + (x1 - 1) ** 2 + 1)",
     "sqrt(x1**2 + x2 - 2*x1 + 4)": "sqrt(x2 + (x1 - 1) ** 2 + 3)",
     "3*exp(2*x1 - x1**2)": "8.154845485377136 * exp(-(x1 - 1) ** 2)",
+    # binomials
+    "x1**2 - 2*x1*x2 + x2**2": "(x1 - x2) ** 2",
+    "3*x2 / (x1**2 + 4*x3**2 - 4*x1*x3 + 1)": "3 * x2 / ((x1 - 2 * x3) ** 2 + 1)",
+    "2*x1**2 + 4*x1*cos(x2) + 2*cos(x2)**2 - x3": "2 * (x1 + cos(x2)) ** 2 - x3",
+    "6*x1*x2 - x1**2 - 9*x2**2 + x1": "x1 - (x1 - 3 * x2) ** 2",
     # terms that sums inside of the sum bring a second time
     "x1**2 + 2*(x1**2 + x1)": "3 * (x1 + 1 / 3) ** 2 - 1 / 3",
     "x1 + (x1**2 + x1)**2 - 3*(x1**2 + x1)": "((x1 + 1 / 2) ** 2 - 1 / 4) ** 2 + 1 / 3 - 3 * (x1 + 1 / 3) ** 2",
@@ -33,7 +38,9 @@ def test_known_forms(text: str, expected: str) -> None:
     assert to_infix(completed) == expected
 
 
-@pytest.mark.parametrize("text", ["x1", "x1**2", "x1**2 + x2", "(x1 - 1)**2", "x1**2 + x1*x2", "exp(x1 + 1)"])
+@pytest.mark.parametrize(
+    "text", ["x1", "x1**2", "x1**2 + x2", "(x1 - 1)**2", "x1**2 + x1*x2", "x1**2 + x1*x2 + x2**2", "exp(x1 + 1)"]
+)
 def test_nothing_to_complete(text: str) -> None:
     assert complete_squares(parse(text)) is None
 

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 _SIN, _COS, _EXP, _SQUARE = (v.operator_token(name) for name in ("sin", "cos", "exp", "square"))
 #: Largest argument of an exponential.
 _LARGEST = 300.0
+#: Columns up to which there are not too many pairs of them.
+_MOST_IN_PAIRS = 6
 
 
 class Coordinate:
@@ -62,6 +64,12 @@ def signs_of(coordinates: Sequence[Coordinate]) -> list[Array]:
     return [positive, np.asarray(np.prod(changing, axis=0))] if changing else [positive]
 
 
+def factors_of(part: Part, allowed: Callable[[str], bool]) -> list[Coordinate]:
+    """Coordinates of one column: itself and functions of it, without the exponential."""
+    functions = ((node, values) for node, values in _of_one(part, allowed) if node[0] != _EXP)
+    return [*coordinates_of([part]), *_usable(functions)]
+
+
 def combined(columns: Sequence[Part], allowed: Callable[[str], bool]) -> Iterator[list[Coordinate]]:
     """Coordinates with a function of one column in its place, or one of two columns in the place of both.
 
@@ -75,7 +83,8 @@ def combined(columns: Sequence[Part], allowed: Callable[[str], bool]) -> Iterato
     for i, part in enumerate(columns):
         others = [coordinate for j, found in enumerate(plain) if j != i for coordinate in found]
         yield from ([*others, coordinate] for coordinate in _usable(_of_one(part, allowed)))
-    for i, j in combinations(range(len(columns)), 2):
+    pairs = combinations(range(len(columns)), 2) if len(columns) <= _MOST_IN_PAIRS else ()
+    for i, j in pairs:
         others = [coordinate for k, found in enumerate(plain) if k not in (i, j) for coordinate in found]
         yield from ([*others, coordinate] for coordinate in _usable(_of_two(columns[i], columns[j], allowed)))
 

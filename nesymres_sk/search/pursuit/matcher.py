@@ -51,8 +51,13 @@ _UNIMPORTANT = 1e-24
 _SECOND_FACTORS = 4000
 #: Shortest functions that are added within a sine, and the waves that become equations.
 _IN_WAVES, _WAVES = 400, 4
+#: Share of the rows on which a law of one group must not be too small for a logarithm.
+_DEFINED = 0.8
 #: Sets of coordinates with functions of columns in which laws of one group are sought, those that promise most.
 _REPLACED = 3
+#: Part of the target's logarithm that a quadratic function of the others leaves of what is no law of one group, of
+#: functions of columns and of the columns themselves.
+_HOPELESS, _HOPELESS_FOR_COLUMNS = 0.3, 0.7
 #: Largest relative change of an inner constant by its tangent.
 _LARGEST_MOVE = 0.5
 
@@ -180,25 +185,28 @@ class Matcher:
             Whether the powers are those of functions of one or two columns as well.
         """
         linked = self.views.linked(link)
-        if linked is None or not divides(linked[0]):
+        if linked is None:
             return []
         target, slope = linked
-        logs, weight = np.log(np.abs(target)), np.abs(target) * slope
+        rows = divides(target[:, None])  # a few values may be too small to be numbers
+        if rows.mean() < _DEFINED:
+            return []
+        logs, weight = np.log(np.abs(target[rows])), (np.abs(target) * slope)[rows]
         with np.errstate(all="ignore"):  # what overflows is not finite, and left out
             plain = coordinates_of(self.views.columns)
             sets = combined(self.views.columns, allowed) if replaced else [plain] if plain else []
             searches = [
-                (coordinates, GroupSearch(np.array([c.logs for c in coordinates]), logs, weight, allowed, signs))
+                (
+                    coordinates,
+                    GroupSearch(np.array([c.logs[rows] for c in coordinates]), logs, weight, allowed, signs[rows]),
+                )
                 for coordinates in sets
                 for signs in signs_of(coordinates)
             ]
-            if replaced:
-                searches.sort(key=lambda pair: pair[1].quadratic_error())
-            nodes = [
-                law_tree(law, coordinates, self.views.X)
-                for coordinates, search in searches[:_REPLACED]
-                for law in search.laws()
-            ]
+            promise = [search.quadratic_error() for _, search in searches]
+            most, largest = (_REPLACED, _HOPELESS) if replaced else (None, _HOPELESS_FOR_COLUMNS)
+            chosen = [i for i in np.argsort(promise)[:most].tolist() if promise[i] < largest]
+            nodes = [law_tree(law, searches[i][0], self.views.X) for i in chosen for law in searches[i][1].laws()]
             factors = [None if node is None else self._factor_of(node, target, slope) for node in nodes]
         return [
             Expression.from_tree(link.undone(scaled(factor, node)))

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 Rows = tuple[int, ...]
 
 #: Share of a function's squared length that projections must leave: what is shorter is rounding.
-_LEFT = 1e-9
+_LEFT = 1e-13
 #: The same for tangents, which are worth nothing if they are nearly their functions.
 _LEAST_TURN = 1e-8
 #: Squared sine of the angle between the functions of a pair below which its gain is rounding.

@@ -2,15 +2,15 @@
 
 A search that writes equations token by token has to guess all of their parts at once. Here the outer structure is
 solved instead: with the values of thousands of short functions at hand, linear algebra finds the few of them whose
-sum, quotient or product is the target (:mod:`nesymres_sk.search.pursuit.views`), and for exact data the right ones
-are unmistakable. What comes out are skeletons with a start for their constants; fit, polish and choice are the
-solver's.
+sum, quotient or product is the target (:mod:`nesymres_sk.search.pursuit.views`, in the order of
+:mod:`nesymres_sk.search.pursuit.looks`), and for exact data the right ones are unmistakable. What comes out are
+skeletons with a start for their constants; fit, polish and choice are the solver's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,10 @@ from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.library.library import Library
-from nesymres_sk.search.pursuit.links import LINKS, Link
-from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher, shortest_of_best
-from nesymres_sk.search.pursuit.views import PLAIN, Part, Views, divides, part_of
+from nesymres_sk.search.pursuit.looks import Look, Looks
 from nesymres_sk.table import Table
 
 Array = NDArray[np.float64]
-#: A view waiting for its turn.
-Task = Callable[[], list[Expression]]
 
 #: Rows on which functions are matched.
 _ROWS = 128
@@ -46,16 +41,8 @@ _N_KNOWN = 6
 _RENEWALS = 3
 #: Views that are looked at after an exact match, this one included.
 _FURTHER_VIEWS = 3
-#: Shortest functions that may be above and below the line of a quotient.
-_IN_QUOTIENTS = 1500
-#: Factors of a sine that are tried, and how many of the shortest functions they are drawn from.
-_FACTORS_OF_WAVES, _SHORT = 4, 60
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
 _MOST_INNER = 4
-#: Functions of the target in which curves with asymptotes are sought.
-_CURVED = [link for link in LINKS if link.operators in ((), ("inv",), ("exp",), ("log",), ("sqrt",))]
-#: Those in which oscillations are sought after the target itself and its logarithm.
-_OSCILLATING = [link for link in LINKS if link.operators in (("inv",), ("log",), ("sqrt",))]
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
 _DIV = v.operator_token("div")
 _LOG_TOKENS = math.log(v.SIZE)
@@ -88,153 +75,73 @@ class PursuitProposer(Proposer):
         deviations = np.abs(rows.y - np.median(rows.y))
         given = np.ones(len(rows.y)) if rows.weight is None else np.sqrt(rows.weight)
         weight = given / (1.0 + deviations / (float(np.median(deviations)) or np.inf))
-        self._library = Library(rows.X, grammar, rng)
         self._power = float(np.mean(np.square(rows.y * weight))) or 1.0
-        self._views = Views(rows.X, rows.y, weight, given)
-        self._matcher = Matcher(self._library, self._views)
+        self._weight = weight
+        self._looks = Looks(rows.X, rows.y, weight, given, grammar, rng)
         self._deadline = Deadline()
         self._given: set[int] = set()
-        self._queue: Iterator[Task] = iter(())
+        self._queue: Iterator[Look] = iter(())
+        self._waiting: Look | None = None
         self._allowed = grammar.tokens.copy()
         self._allowed[[v.CONSTANT, v.operator_token("add"), v.operator_token("mul")]] = True
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
-        """Up to ``n`` new skeletons, view by view, until one of them is exact: of each length the best first."""
+        """Up to ``n`` new skeletons, view by view, until one of them is exact: of each length the best first.
+
+        What finds most for its time is always looked at, the rest while there are too few.
+        """
         self._deadline = deadline
-        found: list[Candidate] = []
+        close: list[tuple[float, Expression]] = []
         solved: list[Candidate] = []
         further = _FURTHER_VIEWS
         renewals = 0
-        while len(found) < n and further and not deadline.passed:
-            task = next(self._queue, None)
-            if task is None:
-                if found or renewals == _RENEWALS:
+        while further and not deadline.passed:
+            look = self._waiting or next(self._queue, None)
+            self._waiting = None
+            if look is None:
+                if close or renewals == _RENEWALS:
                     break
                 renewals += 1
-                known = self._known()
-                self._library.renew(known)
-                self._queue = self._tasks(known) if self._library.terms else iter(())
+                self._queue = self._looks.tasks(self._known(), deadline)
                 continue
-            new, exact = self._best(task(), n - len(found), deadline)
-            found += new
-            if exact:
-                solved += new
+            if len(close) >= n and not look.productive:
+                self._waiting = look
+                break
+            found = self._with_errors(look.task())
+            exact = [equation for error, equation in found if error < _EXACT]
+            solved += self._new(sorted(exact, key=lambda equation: len(equation.tokens)), _N_EXACT, True)
+            close += found
             if solved:
                 further -= 1  # another view may show the same law in a shorter form
-        return solved or found
+        if solved:
+            return solved
+        return self._new(_by_layers(close), n, False)
 
     def _known(self) -> list[Expression]:
         """Equations of the archive, best first."""
         front = [entry.expression for entry in reversed(self._archive.front()) if entry.expression.variables]
         return front[:_N_KNOWN]
 
-    def _tasks(self, known: Sequence[Expression]) -> Iterator[Task]:
-        """Looks at the target, what finds most for its time first."""
-        library, views, matcher = self._library, self._views, self._matcher
-        polynomial = views.monomials() if self._allows("mul") else []
-        quadratic = [part for part in polynomial if part.degree == 2]
-        trends = [[], quadratic] if quadratic else [[]]
-        ratios = views.ratios() if self._allows("div") else []
-        exponents = [*trends, ratios] if ratios else trends
-        links = [link for link in LINKS if self._allows(*link.operators)]
-        identity_, inverse, exponential, root = LINKS[:4]
-
-        def sums(link: Link, extra: Sequence[Part] = (), depth: int = DEPTH, factor: Part | None = None) -> Task:
-            return lambda: matcher.match(views.sums(library, link, extra, factor), depth)
-
-        def quotients(link: Link, monomials: bool, pairs: bool = False) -> Task:
-            depth = DEPTH - monomials
-            return lambda: matcher.match(views.quotients(library, link, _IN_QUOTIENTS, monomials), depth, pairs)
-
-        def products(exponentials: bool) -> Task:
-            return lambda: matcher.match(views.products(library, exponentials), DEPTH, pairs=True)
-
-        def factors(link: Link) -> Task:
-            return lambda: matcher.factors(link, polynomial, self._allows("inv"))
-
-        def curves(link: Link) -> Task:
-            return lambda: matcher.curves(link, exponents)
-
-        def oscillations(link: Link) -> Task:
-            return lambda: matcher.oscillations(link, trends)
-
-        def groups(link: Link, replaced: bool = False) -> Task:
-            return lambda: matcher.groups(link, self._allows, replaced)
-
-        def waves(factor: Part | None = None) -> Task:
-            return lambda: matcher.waves(factor)
-
-        yield lambda: matcher.match(views.sums(library, identity_), DEEPEST, pairs=True)
-        if self._allows("mul", "div"):
-            yield groups(identity_)
-        yield sums(identity_, polynomial, 2)
-        if self._allows("div"):
-            yield quotients(identity_, False)
-        yield products(False)
-        if self._allows("mul", "div"):
-            yield groups(identity_, replaced=True)
-        if self._allows("add", "mul"):
-            yield lambda: matcher.additive(identity_, quadratic, self._allows, self._deadline)
-        if self._allows("sin"):
-            yield from (oscillations(link) for link in (identity_, exponential) if link in links)
-        yield from (sums(link, polynomial, 2) for link in (inverse, root, exponential) if link in links)
-        if self._allows("div"):
-            yield from (quotients(link, False) for link in (inverse, root) if link in links)
-            yield from (quotients(link, True) for link in (identity_, inverse, root) if link in links)
-        if self._allows("exp"):
-            yield from (curves(link) for link in links if link in _CURVED)
-            yield products(True)
-        if self._allows("sin"):
-            yield from (oscillations(link) for link in links if link in _OSCILLATING)
-        yield from (sums(link) for link in links[1:])
-        yield factors(identity_)
-        if self._allows("sin"):
-            yield waves()
-        yield from (sums(identity_, polynomial, factor=part) for part in self._parts(known[:2]))
-        if self._allows("div"):
-            yield quotients(identity_, False, pairs=True)
-            yield from (quotients(link, True) for link in links[2:5])
-        yield from (factors(link) for link in links[1:4])
-        if self._allows("sin"):
-            yield from (waves(part) for part in self._random_factors())
-
-    def _allows(self, *operators: str) -> bool:
-        return all(self._grammar.tokens[v.operator_token(operator)] for operator in operators)
-
-    def _parts(self, known: Sequence[Expression]) -> list[Part]:
-        """Fitted equations as functions of a view."""
-        parts = []
-        for expression in known:
-            values = evaluate_many([expression], self._X)[0]
-            if np.isfinite(values).all() and divides(values) and len(expression.variables) > 0:
-                parts.append(Part(PLAIN, expression.to_tree(), values))
-        return parts
-
-    def _random_factors(self) -> list[Part]:
-        """Short functions that are nowhere zero, at random."""
-        values = self._library.values[:_SHORT]
-        rows = np.flatnonzero(divides(values))
-        some = self._rng.choice(rows, min(_FACTORS_OF_WAVES, len(rows)), replace=False).tolist()
-        return [part_of(PLAIN, self._library.terms[i], self._library.values[i]) for i in some]
-
-    def _best(self, equations: list[Expression], n: int, deadline: Deadline) -> tuple[list[Candidate], bool]:
-        """New ones, the most accurate of each length before the next most accurate; whether one is exact."""
+    def _with_errors(self, equations: list[Expression]) -> list[tuple[float, Expression]]:
+        """Those that are allowed and defined on all rows."""
         equations = [equation for equation in equations if self._is_allowed(equation)]
         if not equations:
-            return [], False
+            return []
         values = evaluate_many(equations, self._X)
         with np.errstate(all="ignore"):
-            errors = np.mean(np.square((values - self._y) * self._views.weight), axis=1) / self._power
-        ranked = [i for i in shortest_of_best(errors, [len(e.tokens) for e in equations]) if np.isfinite(errors[i])]
-        exact = [i for i in ranked if errors[i] < _EXACT]
+            errors = np.mean(np.square((values - self._y) * self._weight), axis=1) / self._power
+        return [(error, e) for error, e in zip(errors.tolist(), equations, strict=True) if math.isfinite(error)]
+
+    def _new(self, equations: Iterable[Expression], n: int, exact: bool) -> list[Candidate]:
+        """Skeletons of the first ``n`` equations that are new."""
         found: list[Candidate] = []
-        for i in sorted(exact, key=lambda i: len(equations[i].tokens)) or ranked:
-            if len(found) >= (_N_EXACT if exact else n) or (found and deadline.passed):
+        for equation in equations:
+            if len(found) >= n or (found and self._deadline.passed):
                 break
-            candidate = self._candidate(equations[i], bool(exact))
+            candidate = self._candidate(equation, exact)
             if candidate is not None:
                 found.append(candidate)
-        return found, bool(exact and found)
+        return found
 
     def _is_allowed(self, equation: Expression) -> bool:
         return len(equation.tokens) <= 2 * self._grammar.max_length and bool(self._allowed[list(equation.tokens)].all())
@@ -256,6 +163,20 @@ class PursuitProposer(Proposer):
         if not exact and _inner_constants(fitted.to_tree()) > _MOST_INNER:
             return None
         return Candidate(skeleton, -_LOG_TOKENS * skeleton.complexity, fitted.constants)
+
+
+def _by_layers(close: list[tuple[float, Expression]]) -> list[Expression]:
+    """Equations of the Pareto front of error and length first, then those of the front of the others, and so on."""
+    last: list[float] = []  # errors of the layers up to this length
+    layers: list[list[Expression]] = []
+    for error, equation in sorted(close, key=lambda pair: (len(pair[1].tokens), pair[0])):
+        layer = next((i for i, least in enumerate(last) if error < least), len(last))
+        if layer == len(last):
+            last.append(error)
+            layers.append([])
+        last[layer] = error
+        layers[layer].append(equation)
+    return [equation for layer in layers for equation in layer]
 
 
 def _inner_constants(node: Node, inner: bool = False) -> int:
