@@ -48,7 +48,7 @@ def test_columns_keep_their_ranges(laws: list[Realistic]) -> None:
         X = law.place(500, np.random.default_rng(1), 0.0, keep_signs=False)
         for column, low, high, spacing, sign in zip(X.T, law.low, law.high, law.spacings, law.signs, strict=True):
             size = np.abs(column) if sign == "pos_neg" else column
-            assert low * (1 - 1e-12) <= size.min() <= size.max() <= high * (1 + 1e-12), law.name
+            assert low - 1e-12 * abs(low) <= size.min() <= size.max() <= high * (1.0 + 1e-12), law.name
             assert (column.min() < 0.0) == (sign == "pos_neg" or low < 0.0), law.name
             assert spacing != "int" or bool(np.all(column == np.round(column)))
             if spacing == "log":

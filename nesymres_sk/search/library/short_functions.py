@@ -11,6 +11,8 @@ Tokens = tuple[int, ...]
 
 _UNARY = ("square", "inv", "sqrt", "exp", "log", "sin", "cos", "cube", "tanh", "tan", "atan", "asin", "acos", "abs")
 _HIGHER = ("pow4", "pow5")
+#: Columns up to which products of two of them and a function of a third are listed.
+_FEW_COLUMNS = 5
 _ONE, _TWO = (v.integer(1),), (v.integer(2),)
 
 
@@ -50,6 +52,7 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
         _decays(grammar, [*columns, *factors]),
         [(token, *inner) for token in unary[:8] for inner in _shifted(grammar, squared_ratios)],
         triples,
+        _products_with_a_function(grammar, columns),
         _decays(grammar, [term for term in triples if len(term) == 5 and term[0] in _operators(grammar, "mul", "div")]),
         [(token, *inner) for token in unary[:8] for inner in once if inner[0] != token],
         _mixed(grammar, once, columns),
@@ -60,6 +63,20 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
 
 def _operators(grammar: Grammar, *names: str) -> list[int]:
     return [v.operator_token(name) for name in names if name in grammar.operators]
+
+
+def _products_with_a_function(grammar: Grammar, columns: list[Tokens]) -> list[Tokens]:
+    """``x1 * x2 * cos(x3)`` and the like, of so few columns that these are not too many."""
+    if len(columns) > _FEW_COLUMNS:
+        return []
+    return [
+        (op, op, *a, *b, token, *c)
+        for op in _operators(grammar, "mul")
+        for token in _operators(grammar, "sin", "cos", "exp")
+        for a, b in combinations(columns, 2)
+        for c in columns
+        if c not in (a, b)
+    ]
 
 
 def _pairs(grammar: Grammar, terms: list[Tokens]) -> list[Tokens]:

@@ -308,17 +308,29 @@ class Matcher:
             systems = [fixed, view.functions[rows] * view.slope]
             if len(base) + 2 * size < len(weighted):  # constants move only where the rows can tell
                 systems.append(turns[turn_of[rows]] * view.slope)
-            coefficients, importance, errors = solve_many(np.concatenate(systems, axis=1), weighted)
+            system = np.concatenate(systems, axis=1)
+            coefficients, importance, errors = solve_many(system, weighted)
             bar = np.maximum(4.0 * errors / len(self.views.y), _UNIMPORTANT)
             used = importance > bar[:, None]
-            for match, values, keep in zip(group, coefficients.tolist(), used.tolist(), strict=True):
-                moves = values[len(base) + size :] or [0.0] * size
+            n = len(base) + size
+            turning = (turn_of[rows] < len(view.tangents)) & (system.shape[1] > n)
+            for match, functions, values, keep, turns_too in zip(
+                group, system, coefficients, used, turning, strict=True
+            ):
+                moves = np.where(turns_too, values[-size:], 0.0) if size else np.empty(0)
+                if keep[:n].any() and not (keep[:n].all() or moves.any()):
+                    # what is left out was a little of the others
+                    values[:n][keep[:n]] = solve_many(functions[None, :n][:, keep[:n]], weighted)[0][0]
                 parts = [*view.base]
                 parts += [
                     self._part(view, row, move / c if c else 0.0)
-                    for row, c, move in zip(match.rows, values[len(base) :], moves, strict=False)
+                    for row, c, move in zip(match.rows, values[len(base) : n].tolist(), moves.tolist(), strict=True)
                 ]
-                chosen = [(part, c) for part, c, k in zip(parts, values, keep, strict=False) if k and math.isfinite(c)]
+                chosen = [
+                    (part, c)
+                    for part, c, k in zip(parts, values.tolist(), keep.tolist(), strict=False)
+                    if k and math.isfinite(c)
+                ]
                 node = view.build(chosen)
                 if node is not None:
                     out.append(Expression.from_tree(node))

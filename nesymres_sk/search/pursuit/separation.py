@@ -23,6 +23,8 @@ from nesymres_sk.search.pursuit.views import PLAIN, Part
 
 Array = NDArray[np.float64]
 
+#: How much more a function of a column has to explain than the column itself: there are many more of them.
+_CAUTION = 2.0
 #: Largest exponent of a factor.
 _LARGEST_EXPONENT = 5.0
 #: Standard errors between an exponent and a simple number, the largest that says something, and the least.
@@ -86,7 +88,7 @@ def separated(
             base = np.vstack((others, *(factor.coordinate.logs[rows] for factor in chosen)))
             logs = [coordinate.logs[rows] for coordinate in candidates[place]]
             found += [
-                _Factor(place, candidates[place][i], exponent, error)
+                _Factor(place, candidates[place][i], exponent, error if i == 0 else _CAUTION * error)
                 for i, exponent, error in _exponents(logs, base, target, weight)
                 if candidates[place][i].power(exponent) is not None
             ]

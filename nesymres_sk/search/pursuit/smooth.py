@@ -18,8 +18,8 @@ ROWS_PER_TERM = 3
 _HIGHEST_DEGREE = 8
 #: Ratio of largest and smallest value from which on a column is looked at in logarithms.
 _LOGARITHMIC = 4.0
-#: Least part of a row that the others decide about.
-_LEAST_FREEDOM = 1e-3
+#: Least part of a row that the others decide about, and share of the rows that errors are the mean of.
+_LEAST_FREEDOM, _SHARE = 1e-3, 0.95
 
 
 class Regression(NamedTuple):
@@ -34,7 +34,7 @@ class Regression(NamedTuple):
     leverage : array of shape (n,)
         How much each row decides about its own value.
     error : float
-        Mean squared residual of each row, predicted from the others.
+        Of :func:`predicted`.
     """
 
     basis: Array
@@ -59,8 +59,12 @@ def regressed(functions: Array, target: Array, weight: Array) -> Regression:
 
 
 def predicted(residual: Array, leverage: Array) -> float:
-    """Mean squared error of each row, predicted from the others (PRESS: Allen, Technometrics 1974)."""
-    return float(np.mean(np.square(residual / np.maximum(1.0 - leverage, _LEAST_FREEDOM))))
+    """Mean squared error of rows predicted from the others (PRESS: Allen, Technometrics 1974).
+
+    The worst are left out: at the corners of a table a polynomial predicts anything.
+    """
+    squares = np.sort(np.square(residual / np.maximum(1.0 - leverage, _LEAST_FREEDOM)))
+    return float(np.mean(squares[: max(1, round(_SHARE * len(squares)))]))
 
 
 def unit(values: Array) -> Array:
