@@ -34,6 +34,8 @@ _NO_EFFECT = 0.03
 _RIDGE, _ROUNDING = 1e-6, 1e-14
 #: Added to sizes before their logarithms are taken, as a part of the typical size.
 _NEXT_TO_NOTHING = 1e-3
+#: Ratio of a deviation to the typical one that is a number.
+_LARGEST_RATIO = 1e300
 #: Periods over the data up to which waves are looked for, and frequencies for each period.
 _PERIODS, _PER_PERIOD = 48, 3
 #: Smallest probability: smaller ones are the same.
@@ -105,7 +107,8 @@ class EffectScreen:
         if target.min() < 0.0 < target.max():
             deviation = target - np.median(target)
             scale = float(np.median(np.abs(deviation))) or typical
-            views.append(np.arcsinh(deviation / scale))  # a logarithm on both sides
+            if float(np.abs(deviation).max()) < _LARGEST_RATIO * scale:
+                views.append(np.arcsinh(deviation / scale))  # a logarithm on both sides
         return [self._scaled(view) for view in views]
 
     def _scaled(self, values: Array) -> Array:

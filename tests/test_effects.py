@@ -104,6 +104,11 @@ def test_few_rows_have_no_power(X):
     assert not screened(X[:40, :3], y[:40]).has_power
 
 
+def test_targets_of_any_size_have_ranks(X):
+    y = np.where(np.arange(200) % 3 == 0, 1e250, 1e-250) * (X[:, 0] - 3.0)
+    assert 0 in effective(X, y)
+
+
 def test_without_a_column_that_varies_nothing_is_explained():
     y = np.arange(80.0)
     screen = EffectScreen(Sample(np.ones((80, 4)), y, np.ones(80), 80.0))
