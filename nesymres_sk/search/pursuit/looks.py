@@ -105,7 +105,7 @@ class Looks:
             yield self._quotients(_IDENTITY, True)
         yield self._products(False)
         if self._allows("mul", "div"):
-            yield from self._of_fewer_columns(deadline)
+            yield from self._of_fewer_columns(deadline, whole)
             if whole:
                 yield self._groups(_IDENTITY, replaced=True)
         if whole and self._allows("add", "mul"):
@@ -181,8 +181,12 @@ class Looks:
     def _waves(self, factor: Part | None = None) -> Task:
         return lambda: self._matcher.waves(factor)
 
-    def _of_fewer_columns(self, deadline: Deadline) -> Iterator[Task]:
-        """The same looks where columns that are factors are divided out, or one column stands for two."""
+    def _of_fewer_columns(self, deadline: Deadline, whole: bool) -> Iterator[Task]:
+        """The same looks where columns that are factors are divided out, or one column stands for two.
+
+        Both are tried for the whole target. What is left of it has only one of them, lest these looks double with
+        every column.
+        """
         columns, y = self._views.columns, self._views.y
         with np.errstate(all="ignore"):
             without_factor = separated(columns, y, self._views.weight, self._allows)
@@ -190,7 +194,7 @@ class Looks:
         if without_factor is not None:
             factor, places = without_factor
             yield from self._looks_at([columns[place] for place in places], factor, deadline)
-        if joined is not None:
+        if joined is not None and (whole or without_factor is None):
             column, places = joined
             yield from self._looks_at([*(columns[place] for place in places), column], None, deadline)
 
@@ -213,7 +217,8 @@ class Looks:
             return [Expression.from_tree(tree if factor is None else product([factor.node, tree])) for tree in trees]
 
         inner._library.renew()
-        yield from (partial(whole, task) for task in inner._productive(deadline, False))
+        if inner._library.terms:
+            yield from (partial(whole, task) for task in inner._productive(deadline, whole=False))
 
     def _best(self, equations: list[Expression]) -> list[Expression]:
         """The exact ones if there are any, else the few best: not so many that no room is left for the whole target."""
