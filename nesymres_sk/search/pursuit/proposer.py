@@ -88,9 +88,11 @@ class PursuitProposer(Proposer):
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
         """Up to ``n`` new skeletons, view by view, until one of them is exact: of each length the best first.
 
-        What finds most for its time is always looked at, the rest while there are too few.
+        With a deadline a call ends as soon as there are enough, so that others have their turns, too. Without one there
+        may be no other call: what finds most for its time is always looked at, the rest while there are too few.
         """
         self._deadline = deadline
+        timed = math.isfinite(deadline.at)
         close: list[tuple[float, Expression]] = []
         solved: list[Candidate] = []
         further = _FURTHER_VIEWS
@@ -104,7 +106,7 @@ class PursuitProposer(Proposer):
                 renewals += 1
                 self._queue = self._looks.tasks(self._known(), deadline)
                 continue
-            if len(close) >= n and not look.productive:
+            if len(close) >= n and (timed or not look.productive):
                 self._waiting = look
                 break
             found = self._with_errors(look.task())
