@@ -273,6 +273,22 @@ def test_close_equations_are_the_pareto_front_first() -> None:
     assert errors[0] > errors[-1]
 
 
+def test_with_a_deadline_calls_end_when_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(13)
+    X = rng.uniform(1.0, 3.0, (60, 2))
+    y = rng.normal(size=60)
+    looks = {}
+    for deadline in (Deadline(), Deadline(60.0)):
+        proposer, _ = make(X, y)
+        counted: list[int] = []
+        original = proposer._with_errors
+        monkeypatch.setattr(proposer, "_with_errors", lambda e, o=original, c=counted: (c.append(len(e)), o(e))[1])
+        assert 0 < len(proposer.propose(10, deadline)) <= 10
+        looks[deadline.at] = len(counted)
+    endless, short = (looks[at] for at in sorted(looks, reverse=True))
+    assert 0 < short < endless
+
+
 def test_the_target_needs_no_particular_unit() -> None:
     rng = np.random.default_rng(5)
     X = rng.uniform(1.0, 3.0, (100, 2)) * [1e-9, 1e8]
