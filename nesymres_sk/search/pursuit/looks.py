@@ -115,13 +115,14 @@ class Looks:
             for monomials in (False, True):
                 yield from (self._quotients(link, monomials) for link in (_INVERSE, _ROOT) if link in self._links)
         yield from (self._sums(link) for link in self._links[1:])
+        if whole and self._allows("sin"):
+            yield from (self._oscillations(link) for link in (_IDENTITY, _EXPONENTIAL) if link in self._links)
+        if whole and self._allows("exp"):
+            yield from (self._curves(link) for link in self._links if link in _CURVED)
 
     def _further(self, known: Sequence[Expression], deadline: Deadline) -> Iterator[Task]:
         polynomial, links = self._polynomial, self._links
-        if self._allows("sin"):
-            yield from (self._oscillations(link) for link in (_IDENTITY, _EXPONENTIAL) if link in links)
         if self._allows("exp"):
-            yield from (self._curves(link) for link in links if link in _CURVED)
             yield self._products(True)
         if self._allows("sin"):
             yield from (self._oscillations(link) for link in links if link in _OSCILLATING)
