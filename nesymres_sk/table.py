@@ -19,7 +19,7 @@ from nesymres_sk.scaling import column_scales, generic, scale_of
 _MERGE_LIMIT = 100_000
 #: Rows per call of the machine: bounds the memory of an evaluation, whatever the size of the table.
 _CHUNK = 65_536
-#: Magnitudes of columns and target for which powers stay far from the limits of float64, so that candidates may be
+#: Magnitudes of columns and target whose fifth powers are within the limits of float64, so that candidates may be
 #: fitted in the user's own units.
 _NATURAL_RANGE = (1e-60, 1e60)
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.

@@ -130,3 +130,10 @@ def test_the_mean_of_a_constant_target_is_that_constant(value, n):
     assert table.mean == value
     assert table.variance == 0.0
     assert table.r2(0.0) == 1.0
+
+
+def test_magnitudes_of_nature_are_natural():
+    x = np.linspace(1.0, 2.0, 20)[:, None]
+    for scale in (1e-42, 1.0, 1e36):
+        assert Table.prepare(scale * x, x[:, 0] / scale).natural
+    assert not Table.prepare(1e80 * x, x[:, 0]).natural

@@ -153,6 +153,11 @@ class Looks:
     def _trends(self) -> list[list[Part]]:
         return [[], self._quadratic] if self._quadratic else [[]]
 
+    @cached_property
+    def _exponents(self) -> list[list[Part]]:
+        ratios = self._views.ratios() if self._allows("div") else []
+        return [*self._trends, ratios] if ratios else self._trends
+
     def _sums(self, link: Link, extra: Sequence[Part] = (), depth: int = DEPTH, factor: Part | None = None) -> Task:
         return lambda: self._matcher.match(self._views.sums(self._library, link, extra, factor), depth)
 
@@ -173,8 +178,7 @@ class Looks:
         return lambda: self._matcher.factors(link, self._polynomial, self._allows("inv"))
 
     def _curves(self, link: Link) -> Task:
-        ratios = self._views.ratios() if self._allows("div") else []
-        return lambda: self._matcher.curves(link, [*self._trends, ratios] if ratios else self._trends)
+        return lambda: self._matcher.curves(link, self._exponents)
 
     def _oscillations(self, link: Link) -> Task:
         return lambda: self._matcher.oscillations(link, self._trends)

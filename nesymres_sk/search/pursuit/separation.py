@@ -40,7 +40,7 @@ _DEFINED = 0.8
 
 
 class _Factor(NamedTuple):
-    """A function of the column in a place, its exponent, and the error of the regression with it."""
+    """A function of the column in a place, its exponent, and the error with it, for functions times the caution."""
 
     place: int
     coordinate: Coordinate
