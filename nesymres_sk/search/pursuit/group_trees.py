@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.pursuit.coordinates import Coordinate
-from nesymres_sk.search.pursuit.group_functions import GROUP_FUNCTIONS, SUMS
-from nesymres_sk.search.pursuit.groups import EXACT, GroupLaw
+from nesymres_sk.search.pursuit.group_functions import EXPONENTIAL, GROUP_FUNCTIONS, SUMS
+from nesymres_sk.search.pursuit.groups import EXACT
+from nesymres_sk.search.pursuit.simple_groups import GroupLaw, shared_exponent
 from nesymres_sk.search.pursuit.trees import power, product, scaled, simple_exponent, total
 
 Array = NDArray[np.float64]
@@ -40,7 +41,8 @@ def law_tree(law: GroupLaw, coordinates: Sequence[Coordinate], X: Array) -> Node
     inner, outer = (
         [_rounded(exponent, tolerance) for exponent in exponents.tolist()] for exponents in (law.inner, law.outer)
     )
-    q = _rounded(law.power, tolerance)
+    # that of an exponential is a coefficient
+    q = law.power if law.function == EXPONENTIAL else _rounded(law.power, tolerance)
     if q == 0.0 or not any(inner):
         return _product(coordinates, outer)
     moved = sum(
@@ -51,7 +53,7 @@ def law_tree(law: GroupLaw, coordinates: Sequence[Coordinate], X: Array) -> Node
     coefficient = sign * float(np.exp(law.offset + moved))
     if law.function in SUMS:
         side = 1.0 if law.function == SUMS[0] else -1.0
-        shared = [_shared(a, p, q) for a, p in zip(inner, outer, strict=True)]
+        shared = [shared_exponent(a, p, q) for a, p in zip(inner, outer, strict=True)]
         outer = [_simple(p - q * s) for p, s in zip(outer, shared, strict=True)]
         first = _product(coordinates, shared)
         second = _product(coordinates, [_simple(a + s) for a, s in zip(inner, shared, strict=True)])
@@ -80,17 +82,3 @@ def _rounded(exponent: float, tolerance: float) -> float:
 def _simple(exponent: float) -> float:
     """Sums and quotients of exponents without rounding errors."""
     return _rounded(exponent, 1e-9)
-
-
-def _shared(inner: float, outer: float, q: float) -> float:
-    """Exponent ``s`` for which ``x**(outer - q*s) * (x**s + c * x**(inner + s))**q`` is written shortest."""
-    choices = [0.0, -inner, _simple(outer / q)]
-    return min(choices, key=lambda s: sum(map(_length, (_simple(outer - q * s), s, _simple(inner + s)))))
-
-
-def _length(exponent: float) -> float:
-    """Nodes of a power within a product; a little more for quotients, which are harder to read."""
-    if exponent == 0.0:
-        return 0.0
-    nodes = 2.0 if abs(exponent) == 1.0 else 3.0 if exponent == int(exponent) else 4.0
-    return nodes if exponent > 0.0 else nodes + 0.1

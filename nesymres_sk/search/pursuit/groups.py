@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nesymres_sk.search.pursuit.group_functions import EXPONENTIAL, GROUP_FUNCTIONS
 from nesymres_sk.search.pursuit.regression import orthonormal, outside
+from nesymres_sk.search.pursuit.simple_groups import GroupLaw, LogTable, simple_laws
 
 Array = NDArray[np.float64]
 
@@ -32,8 +33,10 @@ _SCALES = np.array((0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
 _STARTS = 2
 _STEPS, _MORE_STEPS, _LAST_STEPS = 8, 12, 40
 _FEW = 8
-#: Laws that are returned if none is exact, and their greatest error.
-_RETURNED, _CLOSE = 2, 0.01
+#: Laws that are returned if none is exact, with free and with simple exponents.
+_RETURNED, _RETURNED_SIMPLE = 2, 14
+#: Their greatest error, as a part of the target's square, and in multiples of what a quadratic function leaves.
+_LARGEST_ERROR, _CLOSE = 0.5, 2.0
 #: Damping at first, after success and after failure, and its bounds.
 _DAMPING, _EASED, _STIFFENED, _LEAST_DAMPING, _STIFFEST = 1e-3, 0.2, 8.0, 1e-12, 1e6
 #: Share of a function's squared length outside of the power law, below which it is rounding.
@@ -52,33 +55,6 @@ LEAST_RANGE = 1e-9
 _ROWS, _NO_EFFECT = 128, 1e-6
 #: Largest logarithm of a group: a larger one is a step that went astray.
 _LARGEST = 300.0
-
-
-class GroupLaw(NamedTuple):
-    """A fitted law.
-
-    Attributes
-    ----------
-    function : int
-        Which of :data:`~nesymres_sk.search.pursuit.group_functions.GROUP_FUNCTIONS`.
-    inner : array of shape (k,)
-        Exponents ``a`` within the group.
-    offset : float
-        Logarithm of the group's coefficient ``b``.
-    power : float
-        Exponent ``q`` of the function.
-    outer : array of shape (k,)
-        Exponents ``p`` of the power law.
-    error : float
-        Squared error in logarithms over the squared deviation of the target's logarithm from its mean.
-    """
-
-    function: int
-    inner: Array
-    offset: float
-    power: float
-    outer: Array
-    error: float
 
 
 class _Fits(NamedTuple):
@@ -133,7 +109,8 @@ class GroupSearch:
         if left <= _POWER_LAW * self._power:
             return [self._law(0, np.zeros(len(self._base)), 0.0, left)]
         with np.errstate(all="ignore"):
-            fits = self._starts(self._directions())
+            directions = self._directions()
+            fits = self._starts(directions)
             for n_steps, n_kept in ((_STEPS, len(GROUP_FUNCTIONS)), (_MORE_STEPS, _FEW), (_LAST_STEPS, _FEW)):
                 if len(fits.errors):
                     fits = _best(self._refined(fits, n_steps), n_kept)
@@ -141,12 +118,19 @@ class GroupSearch:
                     break
             # beside an exact law, or where none fits well, the others would only be long
             exact = int((fits.errors <= EXACT * self._power).sum())
-            fits = _best(fits, exact or min(_RETURNED, int((fits.errors <= _CLOSE * self._power).sum())))
+            bar = min(_LARGEST_ERROR, _CLOSE * self.quadratic_error()) * self._power
+            fits = _best(fits, exact or min(_RETURNED, int((fits.errors <= bar).sum())))
             powers = self._linearised(fits.functions, fits.inner)[3].tolist()
-            return [
+            laws = [
                 self._law(*fit)
                 for fit in zip(fits.functions.tolist(), fits.inner, powers, fits.errors.tolist(), strict=True)
             ]
+            if laws and not exact:
+                table = LogTable(
+                    self._logs, self._centres, self._weighted, self._weight, self._signs, self._base, self._basis
+                )
+                laws += simple_laws(table, self._functions, [d for _, d in directions], _RETURNED_SIMPLE)
+            return laws
 
     def quadratic_error(self) -> float:
         """Part of the target's square that a quadratic function of the logarithms leaves: small for one group."""

@@ -13,8 +13,11 @@ from nesymres_sk.expressions.expression import Node
 
 Array = NDArray[np.float64]
 
-#: Values of the operators with many branches, the one that is their inverse's.
-_RANGES = {"asin": (-np.pi / 2, np.pi / 2), "acos": (0.0, np.pi), "atan": (-np.pi / 2, np.pi / 2)}
+#: Part of the target's square by which noise may have carried rows out of the range of a link, and the share of the
+#: rows that stay.
+_LARGEST_EXCESS, _DEFINED = 0.01, 0.8
+#: Least slope of a link, as a part of the largest that its range would have: where a link is flat, noise says all.
+_FLAT = 0.05
 
 
 @dataclass(frozen=True)
@@ -23,24 +26,35 @@ class Link:
 
     Attributes
     ----------
-    forward, slope : callable
-        ``g(y)``, and the absolute derivative of ``y`` with respect to ``g``, both as functions of ``y``.
     operators : tuple of str
         The inverse of ``g``, from the outside in.
+    forward, slope : callable
+        ``g(y)``, and the absolute derivative of ``y`` with respect to ``g``, both as functions of ``y``.
+    low, high : float
+        Range of the inverse, on one of its branches.
     """
 
     operators: tuple[str, ...]
     forward: Callable[[Array], Array]
     slope: Callable[[Array], Array]
+    low: float = -np.inf
+    high: float = np.inf
 
     def apply(self, y: Array) -> tuple[Array, Array] | None:
-        """``g(y)`` and the slope, or ``None`` where the link is not defined or not the inverse of its operator."""
-        low, high = _RANGES.get(next(iter(self.operators), ""), (-np.inf, np.inf))
+        """``g(y)`` and the slope, or ``None`` where the target has values that the inverse has not.
+
+        Rows that noise may have carried out of the range have no weight.
+        """
+        power = float(np.mean(np.square(y)))
+        excess = y - np.clip(y, self.low, self.high)
+        if not float(np.mean(np.square(excess))) <= _LARGEST_EXCESS * power:
+            return None
         with np.errstate(all="ignore"):
             target, slope = self.forward(y), np.abs(self.slope(y))
-        if not (np.isfinite(target).all() and np.isfinite(slope).all()):
+        inside = (excess == 0.0) & np.isfinite(target) & np.isfinite(slope)
+        if inside.mean() < _DEFINED:
             return None
-        return (target, slope) if y.min() >= low and y.max() <= high else None
+        return np.where(inside, target, 0.0), np.where(inside, slope, 0.0)
 
     def undone(self, node: Node) -> Node:
         """Tree of the target from that of the transformed target."""
@@ -49,20 +63,25 @@ class Link:
         return node
 
 
+def _of_root(y: Array) -> Array:
+    """Slope of the root, bounded where the target is so near to zero that noise may decide its square."""
+    return 0.5 / np.sqrt(np.square(y) + _FLAT**2 * np.mean(np.square(y)))
+
+
 LINKS = (
     Link((), lambda y: y, np.ones_like),
     Link(("inv",), lambda y: 1.0 / y, lambda y: y * y),
-    Link(("exp",), np.log, np.abs),
-    Link(("sqrt",), lambda y: np.where(y >= 0.0, y * y, np.nan), lambda y: 0.5 / np.maximum(np.abs(y), 1e-9)),
-    Link(("square",), np.sqrt, lambda y: 2.0 * np.sqrt(y)),
+    Link(("exp",), np.log, np.abs, 0.0),
+    Link(("sqrt",), np.square, _of_root, 0.0),
+    Link(("square",), np.sqrt, lambda y: 2.0 * np.sqrt(y), 0.0),
     Link(("log",), lambda y: np.exp(np.where(y < 300.0, y, np.nan)), lambda y: np.exp(-y)),
-    Link(("inv", "sqrt"), lambda y: np.where(y >= 0.0, 1.0 / (y * y), np.nan), lambda y: 0.5 * np.abs(y) ** 3),
+    Link(("inv", "sqrt"), lambda y: 1.0 / (y * y), lambda y: 0.5 * np.abs(y) ** 3, 0.0),
     Link(("cube",), np.cbrt, lambda y: 3.0 * np.square(np.cbrt(y))),
-    Link(("asin",), np.sin, lambda y: 1.0 / np.maximum(np.cos(y), 1e-3)),
-    Link(("acos",), np.cos, lambda y: 1.0 / np.maximum(np.abs(np.sin(y)), 1e-3)),
-    Link(("atan",), np.tan, lambda y: np.square(np.cos(y))),
-    Link(("sin",), np.arcsin, lambda y: np.sqrt(1.0 - y * y)),
-    Link(("cos",), np.arccos, lambda y: np.sqrt(1.0 - y * y)),
-    Link(("tanh",), np.arctanh, lambda y: 1.0 - y * y),
+    Link(("asin",), np.sin, lambda y: 1.0 / np.maximum(np.cos(y), _FLAT), -np.pi / 2, np.pi / 2),
+    Link(("acos",), np.cos, lambda y: 1.0 / np.maximum(np.abs(np.sin(y)), _FLAT), 0.0, np.pi),
+    Link(("atan",), np.tan, lambda y: np.square(np.cos(y)), -np.pi / 2, np.pi / 2),
+    Link(("sin",), np.arcsin, lambda y: np.sqrt(1.0 - y * y), -1.0, 1.0),
+    Link(("cos",), np.arccos, lambda y: np.sqrt(1.0 - y * y), -1.0, 1.0),
+    Link(("tanh",), np.arctanh, lambda y: 1.0 - y * y, -1.0, 1.0),
     Link(("tan",), np.arctan, lambda y: 1.0 + y * y),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -31,7 +32,9 @@ _IN_QUOTIENTS = 1500
 #: Factors of a sine that are tried, and how many of the shortest functions they are drawn from.
 _FACTORS_OF_WAVES, _SHORT = 4, 60
 #: Equations of each look at a target without its factors, and the relative error from which on all others go.
-_FEW, _EXACT = 1, 1e-20
+_FEW, _EXACT = 3, 1e-20
+#: Nats for a node.
+_NODE = math.log(v.SIZE)
 #: Functions of the target in which curves with asymptotes are sought.
 _CURVED = [link for link in LINKS if link.operators in ((), ("inv",), ("exp",), ("log",), ("sqrt",))]
 #: Those in which oscillations are sought after the target itself and its logarithm.
@@ -232,8 +235,12 @@ class Looks:
         y, weight = self._views.y, self._views.weight
         with np.errstate(all="ignore"):
             errors = np.mean(np.square((evaluate_many(equations, self._X) - y) * weight), axis=1)
-        exact = np.flatnonzero(errors <= _EXACT * np.mean(np.square(y * weight)))
-        return [equations[i] for i in (exact if len(exact) else np.argsort(errors)[:_FEW])]
+        errors = errors / np.mean(np.square(y * weight))
+        exact = np.flatnonzero(errors <= _EXACT)
+        if len(exact):
+            return [equations[i] for i in exact]
+        lengths = [description_length(e, error, len(y)) for e, error in zip(equations, errors.tolist(), strict=True)]
+        return [equations[i] for i in np.argsort(lengths)[:_FEW]]
 
     def _allows(self, *operators: str) -> bool:
         return all(self._grammar.tokens[v.operator_token(operator)] for operator in operators)
@@ -253,6 +260,13 @@ class Looks:
         rows = np.flatnonzero(divides(values))
         some = self._rng.choice(rows, min(_FACTORS_OF_WAVES, len(rows)), replace=False).tolist()
         return [part_of(PLAIN, self._library.terms[i], self._library.values[i]) for i in some]
+
+
+def description_length(equation: Expression, error: float, n_rows: int) -> float:
+    """Nats for an equation and for what it leaves of some rows, a relative squared error: rounding at least."""
+    if not math.isfinite(error):
+        return math.inf
+    return 0.5 * n_rows * math.log(max(error, _EXACT)) + _NODE * len(equation.tokens)
 
 
 def _substituted(node: Node, columns: Sequence[Node]) -> Node:

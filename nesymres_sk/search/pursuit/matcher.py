@@ -23,7 +23,7 @@ from nesymres_sk.search.pursuit.groups import GroupSearch
 from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
 from nesymres_sk.search.pursuit.oscillations import Oscillations
-from nesymres_sk.search.pursuit.regression import factored, solve_many
+from nesymres_sk.search.pursuit.regression import factored, needed, solve_many
 from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
 from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, divides, part_of
 from nesymres_sk.search.pursuit.waves import waves
@@ -58,6 +58,8 @@ _REPLACED = 3
 #: Part of the target's logarithm that a quadratic function of the others leaves of what is no law of one group, of
 #: functions of columns and of the columns themselves.
 _HOPELESS, _HOPELESS_FOR_COLUMNS = 0.3, 0.7
+#: Nodes of a term beside its function: its coefficient, and the operators that join it to the others.
+_IN_SUM = 3.0
 #: Largest relative change of an inner constant by its tangent.
 _LARGEST_MOVE = 0.5
 
@@ -300,6 +302,7 @@ class Matcher:
         turn_of = np.full(len(view.functions), len(view.tangents))
         turn_of[view.moving] = np.arange(len(view.tangents))
         turns = np.vstack((view.tangents, np.zeros((1, len(weighted)))))
+        degrees = np.array([part.degree for part in view.base])
         out = []
         for size in sorted({len(match.rows) for match in matches}):
             group = [match for match in matches if len(match.rows) == size]
@@ -314,9 +317,13 @@ class Matcher:
             used = importance > bar[:, None]
             n = len(base) + size
             turning = (turn_of[rows] < len(view.tangents)) & (system.shape[1] > n)
-            for match, functions, values, keep, turns_too in zip(
-                group, system, coefficients, used, turning, strict=True
+            for match, functions, values, keep, turns_too, error in zip(
+                group, system, coefficients, used, turning, errors.tolist(), strict=True
             ):
+                if error > _SOLVED and degrees.max(initial=0) > 1:  # of many monomials noise would decide
+                    others = len(functions) - len(base)
+                    sizes = self._sizes_of(view, match, len(functions))
+                    keep, values = needed(functions, weighted, sizes, np.pad(degrees, (0, others)))
                 moves = np.where(turns_too, values[-size:], 0.0) if size else np.empty(0)
                 if keep[:n].any() and not (keep[:n].all() or moves.any()):
                     # what is left out was a little of the others
@@ -335,6 +342,12 @@ class Matcher:
                 if node is not None:
                     out.append(Expression.from_tree(node))
         return out
+
+    def _sizes_of(self, view: View, match: Match, n: int) -> Array:
+        """Nodes of the terms of a sum: base, functions of a match, and what moves their constants."""
+        base = [Expression.from_tree(part.node).complexity for part in view.base]
+        sizes = np.array([*base, *self.library.sizes[view.terms[list(match.rows)]].tolist()], dtype=np.float64)
+        return np.pad(sizes + _IN_SUM, (0, n - len(sizes)), constant_values=_IN_SUM)
 
     def _part(self, view: View, row: int, move: float) -> Part:
         """Function of a view, its constant moved if it has one that may."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.pursuit.looks import Look, Looks
+from nesymres_sk.search.pursuit.looks import Look, Looks, description_length
 from nesymres_sk.table import Table
 
 Array = NDArray[np.float64]
@@ -117,7 +118,7 @@ class PursuitProposer(Proposer):
                 further -= 1  # another view may show the same law in a shorter form
         if solved:
             return solved
-        return self._new(_by_layers(close), n, False)
+        return self._new(_in_turns(_by_layers(close), _by_length(close, len(self._y))), n, False)
 
     def _known(self) -> list[Expression]:
         """Equations of the archive, best first."""
@@ -179,6 +180,17 @@ def _by_layers(close: list[tuple[float, Expression]]) -> list[Expression]:
         last[layer] = error
         layers[layer].append(equation)
     return [equation for layer in layers for equation in layer]
+
+
+def _by_length(close: list[tuple[float, Expression]], n_rows: int) -> list[Expression]:
+    """Equations in the order of their description length: the right one comes first where there is noise."""
+    ordered = sorted(close, key=lambda pair: description_length(pair[1], pair[0], n_rows))
+    return [equation for _, equation in ordered]
+
+
+def _in_turns(first: list[Expression], second: list[Expression]) -> list[Expression]:
+    """Two orders of the same equations, one from each in turn."""
+    return list(dict.fromkeys(chain.from_iterable(zip(first, second, strict=True))))
 
 
 def _inner_constants(node: Node, inner: bool = False) -> int:

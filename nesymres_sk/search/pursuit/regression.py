@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,8 @@ _LEFT = 1e-9
 _NOTHING_NEW = 1e-10
 #: Diagonal entries of a triangular factor below this stand for functions that depend on others.
 _DEPENDENT = 1e-14
+#: Added to the diagonal of unit functions' products, and the squared t statistic that a node has to be worth.
+_RIDGE, _PER_NODE = 1e-12, 2.5
 
 
 def solve_many(systems: Array, target: Array) -> tuple[Array, Array, Array]:
@@ -48,6 +52,58 @@ def solve_many(systems: Array, target: Array) -> tuple[Array, Array, Array]:
     variances = np.einsum("mij,mij->mi", inverse, inverse)
     errors = np.einsum("mn,mn->m", residuals, residuals) / power
     return coefficients / lengths, np.square(coefficients) / variances / power, errors
+
+
+def needed(
+    functions: Array, target: Array, sizes: Array, degrees: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], Array]:
+    """Functions that are left after backward elimination, and their least squares coefficients.
+
+    It begins with the degree of the shortest description: of many monomials any others would be left as well.
+
+    Parameters
+    ----------
+    functions : array of shape (k, n)
+    target : array of shape (n,)
+    sizes : array of shape (k,)
+        Nodes of the functions: the long ones go first.
+    degrees : int array of shape (k,)
+        Of monomials; 0 for other functions.
+
+    Returns
+    -------
+    kept : bool array of shape (k,)
+    coefficients : array of shape (k,)
+        Zeros where a function is not kept.
+    """
+    k, n = functions.shape
+    lengths = np.sqrt(np.einsum("kn,kn->k", functions, functions))
+    units = functions / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+
+    def description(degree: int) -> float:
+        some = units[degrees <= degree]
+        rest = target - some.T @ np.linalg.lstsq(some.T, target, rcond=_DEPENDENT)[0]
+        return n * math.log(max(float(rest @ rest), 1e-300)) + _PER_NODE * float(sizes[degrees <= degree].sum())
+
+    kept = (lengths > 0.0) & (degrees <= min(np.unique(degrees).tolist(), key=description))
+    inverse = np.linalg.inv(units @ units.T + np.diag(np.where(kept, _RIDGE, 1.0)))
+    coefficients = inverse @ (units @ target)
+    residual = target - coefficients @ units
+    error = float(residual @ residual)
+    for size in range(int(kept.sum()), 1, -1):
+        gains = np.where(kept, np.square(coefficients) / np.diagonal(inverse), np.inf)
+        last = int((gains / sizes).argmin())
+        if gains[last] * max(n - size, 1) > _PER_NODE * sizes[last] * error:
+            break
+        column = inverse[:, last] / inverse[last, last]
+        coefficients = coefficients - column * coefficients[last]
+        inverse = inverse - np.outer(column, inverse[last])
+        inverse[last, last] = 1.0
+        error += float(gains[last])
+        kept[last] = False
+    coefficients = np.zeros(k)
+    coefficients[kept] = np.linalg.lstsq(units[kept].T, target, rcond=_DEPENDENT)[0] / lengths[kept]
+    return kept, coefficients
 
 
 def orthonormal(rows: Array) -> Array:
