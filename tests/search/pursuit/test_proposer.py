@@ -224,6 +224,25 @@ def test_laws_are_found_in_the_first_calls(law: str, low: float, high: float) ->
     pytest.fail(f"best error {best_error(found, table)}")
 
 
+IN_NOISE = [
+    "sqrt(x1**2 + x2**2 - 2*x1*x2*cos(x3 - x4))",
+    "x1*x2*tanh(x2*x3/(x4*x5))",
+    "x1*x2/(x3**2 + 0.5*x4**2)",
+]
+
+
+@pytest.mark.parametrize("law", IN_NOISE)
+def test_laws_are_among_the_first_in_noise(law: str) -> None:
+    rng = np.random.default_rng(5)
+    equation = parse(law)
+    X = rng.uniform(1.0, 5.0, (128, max(equation.variables) + 1))
+    truth = evaluate(equation, X)
+    proposer, _ = make(X, truth + 0.01 * np.sqrt(np.mean(truth**2)) * rng.normal(size=128))
+    found = [candidate for candidate in proposer.propose(40, Deadline()) if len(candidate.skeleton.tokens) <= 24]
+    errors = [np.mean(np.square(evaluate(fitted(candidate), X) - truth)) / np.mean(truth**2) for candidate in found]
+    assert min(errors) < 3e-5  # the noise is 1e-4
+
+
 def test_exact_matches_do_not_give_way_to_shorter_ones() -> None:
     X = np.random.default_rng(3).uniform([4.0, 1.0, 2.0], [6.0, 2.0, 4.0], (128, 3))
     proposer, table = make(X, evaluate(parse("sqrt((x1/x2)**2 - 9.87/x3**2 + 0.3)"), X))

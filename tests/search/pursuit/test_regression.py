@@ -1,23 +1,10 @@
-"""Least squares of the pursuit: many systems at once, and which functions of a sum are needed."""
+"""Which functions of a sum are needed: those of the law, whatever else could take their place."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from nesymres_sk.search.pursuit.regression import needed, solve_many
-
-
-def test_many_systems_have_the_solutions_of_each() -> None:
-    rng = np.random.default_rng(0)
-    systems, target = rng.normal(size=(5, 3, 20)), rng.normal(size=20)
-    coefficients, importance, errors = solve_many(systems, target)
-    for system, c, weights, error in zip(systems, coefficients, importance, errors, strict=True):
-        expected, rest = np.linalg.lstsq(system.T, target, rcond=None)[:2]
-        np.testing.assert_allclose(c, expected, rtol=1e-9)
-        assert error == pytest.approx(rest[0] / (target @ target))
-        without = np.linalg.lstsq(system[1:].T, target, rcond=None)[1][0] / (target @ target)
-        assert weights[0] == pytest.approx(without - error)
+from nesymres_sk.search.pursuit.regression import needed
 
 
 def monomials(n: int = 128, highest: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
