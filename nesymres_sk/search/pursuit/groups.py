@@ -101,8 +101,14 @@ class GroupSearch:
             i for i, function in enumerate(GROUP_FUNCTIONS) if all(allowed(name) for name in function.operators)
         ]
 
-    def laws(self) -> list[GroupLaw]:
-        """The best laws, those with the least error first; one of power zero if the target is a product of powers."""
+    def laws(self, simple: bool = True) -> list[GroupLaw]:
+        """The best laws, those with the least error first; one of power zero if the target is a product of powers.
+
+        Parameters
+        ----------
+        simple : bool
+            Whether laws with simple exponents follow if none is exact.
+        """
         left = float(self._rest @ self._rest)
         if not self._power > 0.0 or len(self._rest) < 2 * len(self._base) + 2:
             return []
@@ -125,7 +131,7 @@ class GroupSearch:
                 self._law(*fit)
                 for fit in zip(fits.functions.tolist(), fits.inner, powers, fits.errors.tolist(), strict=True)
             ]
-            if laws and not exact:
+            if simple and laws and not exact:
                 table = LogTable(
                     self._logs, self._centres, self._weighted, self._weight, self._signs, self._base, self._basis
                 )
@@ -316,7 +322,7 @@ def columns_of_law(X: Array, y: Array) -> list[int]:
     if not len(usable) or not np.isfinite(target).all():
         return []
     logs = logs[usable]
-    laws = GroupSearch(logs, target, np.abs(y[rows]), lambda _: True).laws()
+    laws = GroupSearch(logs, target, np.abs(y[rows]), lambda _: True).laws(simple=False)
     if not laws or laws[0].error > EXACT:
         return []
     law = laws[0]

@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 #: Part of the target's square by which noise may have carried rows out of the range of a link, and the share of the
 #: rows that stay.
 _LARGEST_EXCESS, _DEFINED = 0.01, 0.8
-#: Least slope of a link, as a part of the largest that its range would have: where a link is flat, noise says all.
+#: Part of the target's size, and slope of its sine or cosine, below which rows get no more weight: at the ends of
+#: their ranges roots and arcs are so steep that noise would decide.
 _FLAT = 0.05
 
 

@@ -86,6 +86,7 @@ def needed(
         return n * math.log(max(float(rest @ rest), 1e-300)) + _PER_NODE * float(sizes[degrees <= degree].sum())
 
     kept = (lengths > 0.0) & (degrees <= min(np.unique(degrees).tolist(), key=description))
+    units[~kept] = 0.0
     inverse = np.linalg.inv(units @ units.T + np.diag(np.where(kept, _RIDGE, 1.0)))
     coefficients = inverse @ (units @ target)
     residual = target - coefficients @ units
