@@ -33,10 +33,11 @@ _SCALES = np.array((0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
 _STARTS = 2
 _STEPS, _MORE_STEPS, _LAST_STEPS = 8, 12, 40
 _FEW = 8
-#: Laws that are returned if none is exact, with free and with simple exponents.
-_RETURNED, _RETURNED_SIMPLE = 2, 14
-#: Their greatest error, as a part of the target's square, and in multiples of what a quadratic function leaves.
-_LARGEST_ERROR, _CLOSE = 0.5, 2.0
+#: Laws that are returned if none is exact, and their greatest error; laws with simple exponents.
+_RETURNED, _CLOSE, _RETURNED_SIMPLE = 2, 0.01, 14
+#: Greatest error of a law that is near, as a part of the target's square, and in multiples of what a quadratic
+#: function of the logarithms leaves.
+_NOISY, _FACTOR = 0.5, 2.0
 #: Damping at first, after success and after failure, and its bounds.
 _DAMPING, _EASED, _STIFFENED, _LEAST_DAMPING, _STIFFEST = 1e-3, 0.2, 8.0, 1e-12, 1e6
 #: Share of a function's squared length outside of the power law, below which it is rounding.
@@ -97,18 +98,13 @@ class GroupSearch:
         self._base = np.vstack((self._weight, self._logs * self._weight))
         self._basis = orthonormal(self._base)
         self._rest = outside(self._weighted, self._basis)
+        self._near: list[Array] = []  # directions of a law that is near
         self._functions = [
             i for i, function in enumerate(GROUP_FUNCTIONS) if all(allowed(name) for name in function.operators)
         ]
 
-    def laws(self, simple: bool = True) -> list[GroupLaw]:
-        """The best laws, those with the least error first; one of power zero if the target is a product of powers.
-
-        Parameters
-        ----------
-        simple : bool
-            Whether laws with simple exponents follow if none is exact.
-        """
+    def laws(self) -> list[GroupLaw]:
+        """The best laws, those with the least error first; one of power zero if the target is a product of powers."""
         left = float(self._rest @ self._rest)
         if not self._power > 0.0 or len(self._rest) < 2 * len(self._base) + 2:
             return []
@@ -124,19 +120,23 @@ class GroupSearch:
                     break
             # beside an exact law, or where none fits well, the others would only be long
             exact = int((fits.errors <= EXACT * self._power).sum())
-            bar = min(_LARGEST_ERROR, _CLOSE * self.quadratic_error()) * self._power
-            fits = _best(fits, exact or min(_RETURNED, int((fits.errors <= bar).sum())))
+            bar = min(_NOISY, _FACTOR * self.quadratic_error()) * self._power
+            if not exact and len(fits.errors) and fits.errors[0] <= bar:
+                self._near = [direction for _, direction in directions]
+            fits = _best(fits, exact or min(_RETURNED, int((fits.errors <= _CLOSE * self._power).sum())))
             powers = self._linearised(fits.functions, fits.inner)[3].tolist()
-            laws = [
+            return [
                 self._law(*fit)
                 for fit in zip(fits.functions.tolist(), fits.inner, powers, fits.errors.tolist(), strict=True)
             ]
-            if simple and laws and not exact:
-                table = LogTable(
-                    self._logs, self._centres, self._weighted, self._weight, self._signs, self._base, self._basis
-                )
-                laws += simple_laws(table, self._functions, [d for _, d in directions], _RETURNED_SIMPLE)
-            return laws
+
+    def simple(self) -> list[GroupLaw]:
+        """Laws with simple exponents after :meth:`laws` has found one that is near, but not exact."""
+        if not self._near:
+            return []
+        table = LogTable(self._logs, self._centres, self._weighted, self._weight, self._signs, self._base, self._basis)
+        with np.errstate(all="ignore"):
+            return simple_laws(table, self._functions, self._near, _RETURNED_SIMPLE)
 
     def quadratic_error(self) -> float:
         """Part of the target's square that a quadratic function of the logarithms leaves: small for one group."""
@@ -322,7 +322,7 @@ def columns_of_law(X: Array, y: Array) -> list[int]:
     if not len(usable) or not np.isfinite(target).all():
         return []
     logs = logs[usable]
-    laws = GroupSearch(logs, target, np.abs(y[rows]), lambda _: True).laws(simple=False)
+    laws = GroupSearch(logs, target, np.abs(y[rows]), lambda _: True).laws()
     if not laws or laws[0].error > EXACT:
         return []
     law = laws[0]

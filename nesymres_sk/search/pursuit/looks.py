@@ -122,6 +122,7 @@ class Looks:
             yield from (self._oscillations(link) for link in (_IDENTITY, _EXPONENTIAL) if link in self._links)
         if whole and self._allows("exp"):
             yield from (self._curves(link) for link in self._links if link in _CURVED)
+        yield self._matcher.simple_groups
 
     def _further(self, known: Sequence[Expression], deadline: Deadline) -> Iterator[Task]:
         polynomial, links = self._polynomial, self._links

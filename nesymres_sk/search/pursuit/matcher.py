@@ -16,7 +16,7 @@ from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.additive import AdditivePursuit
 from nesymres_sk.search.pursuit.atoms import Dictionary
-from nesymres_sk.search.pursuit.coordinates import combined, coordinates_of, signs_of
+from nesymres_sk.search.pursuit.coordinates import Coordinate, combined, coordinates_of, signs_of
 from nesymres_sk.search.pursuit.curves import Curves
 from nesymres_sk.search.pursuit.group_trees import law_tree
 from nesymres_sk.search.pursuit.groups import GroupSearch
@@ -24,6 +24,7 @@ from nesymres_sk.search.pursuit.links import Link
 from nesymres_sk.search.pursuit.matching import Design, Match
 from nesymres_sk.search.pursuit.oscillations import Oscillations
 from nesymres_sk.search.pursuit.regression import factored, needed, solve_many
+from nesymres_sk.search.pursuit.simple_groups import GroupLaw
 from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
 from nesymres_sk.search.pursuit.views import PLAIN, Part, View, Views, divides, part_of
 from nesymres_sk.search.pursuit.waves import waves
@@ -79,6 +80,7 @@ class Matcher:
         self.views = views
         self._oscillations: list[Oscillations] | None = None
         self._dictionary: Dictionary | None = None
+        self._searched: list[tuple[Link, Sequence[Coordinate], GroupSearch]] = []
 
     def factors(self, link: Link, polynomial: Sequence[Part], inverse: bool) -> list[Expression]:
         """``g(y) = c0 + f * (c1 + c2 * h)`` for short ``f`` and ``1 / f``, and longer sums times the best of them.
@@ -208,8 +210,26 @@ class Matcher:
             promise = [search.quadratic_error() for _, search in searches]
             most, largest = (_REPLACED, _HOPELESS) if replaced else (None, _HOPELESS_FOR_COLUMNS)
             chosen = [i for i in np.argsort(promise)[:most].tolist() if promise[i] < largest]
-            nodes = [law_tree(law, searches[i][0], self.views.X) for i in chosen for law in searches[i][1].laws()]
-            factors = [None if node is None else self._factor_of(node, target, slope) for node in nodes]
+            laws = [(law, searches[i][0]) for i in chosen for law in searches[i][1].laws()]
+            self._searched += [(link, *searches[i]) for i in chosen]
+            return self._equations_of(laws, link)
+
+    def simple_groups(self) -> list[Expression]:
+        """Laws of one group with simple exponents, where :meth:`groups` came near since the last call of this."""
+        searched, self._searched = self._searched, []
+        with np.errstate(all="ignore"):
+            return [
+                equation
+                for link, coordinates, search in searched
+                for equation in self._equations_of([(law, coordinates) for law in search.simple()], link)
+            ]
+
+    def _equations_of(self, laws: Sequence[tuple[GroupLaw, Sequence[Coordinate]]], link: Link) -> list[Expression]:
+        linked = self.views.linked(link)
+        if linked is None:
+            return []
+        nodes = [law_tree(law, coordinates, self.views.X) for law, coordinates in laws]
+        factors = [None if node is None else self._factor_of(node, *linked) for node in nodes]
         return [
             Expression.from_tree(link.undone(scaled(factor, node)))
             for node, factor in zip(nodes, factors, strict=True)

@@ -255,10 +255,10 @@ def _judged(table: LogTable, trials: Sequence[_Trial]) -> list[_Trial]:
     fit = _Fit(table, trials)
     offsets = fit.offsets(np.array([trial.offset for trial in trials]), table.target, table.basis)[0]
     natural = np.array([trial.inner for trial in trials]) @ table.centres
+    coefficients_of = np.linalg.pinv(table.base, rcond=1e-12)
     for _ in range(_ROUNDINGS):
         left = table.target - fit.values(offsets)
-        coefficients = np.linalg.lstsq(table.base.T, left.T, rcond=1e-12)[0]
-        outer = np.round(2.0 * np.nan_to_num(coefficients[1:].T)) / 2.0 + 0.0
+        outer = np.round(2.0 * np.nan_to_num((left @ coefficients_of)[:, 1:])) / 2.0 + 0.0
         offsets, errors, sigmas = fit.offsets(offsets, table.target - outer @ table.base[1:], table.basis[:1])
     simple = np.abs(offsets - natural) <= _DEVIATION * sigmas
     return [

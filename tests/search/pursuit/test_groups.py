@@ -55,8 +55,8 @@ def points(n: int = 128, d: int = 5, seed: int = 0) -> Array:
 
 def equations(X: Array, y: Array, replaced: bool = False, allowed=everything) -> list[Expression]:  # type: ignore[no-untyped-def]
     matcher = Matcher.__new__(Matcher)  # the library plays no part
-    matcher.views = Views(X, y, np.ones(len(y)))
-    return matcher.groups(LINKS[0], allowed, replaced)
+    matcher.views, matcher._searched = Views(X, y, np.ones(len(y))), []
+    return [*matcher.groups(LINKS[0], allowed, replaced), *matcher.simple_groups()]
 
 
 def error_of(equation: Expression, law: str, X: Array) -> float:

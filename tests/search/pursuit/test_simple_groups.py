@@ -40,7 +40,8 @@ def laws(X: Array, y: Array) -> list[GroupLaw]:
     rows = y != 0.0
     logs = np.array([coordinate.logs[rows] for coordinate in coordinates])
     with np.errstate(all="ignore"):
-        return GroupSearch(logs, np.log(np.abs(y[rows])), np.abs(y[rows]), lambda _: True).laws()
+        search = GroupSearch(logs, np.log(np.abs(y[rows])), np.abs(y[rows]), lambda _: True)
+        return [*search.laws(), *search.simple()]
 
 
 def is_simple(law: GroupLaw) -> bool:
