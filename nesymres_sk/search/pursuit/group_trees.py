@@ -12,7 +12,7 @@ from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.pursuit.coordinates import Coordinate
 from nesymres_sk.search.pursuit.group_functions import EXPONENTIAL, GROUP_FUNCTIONS, SUMS
 from nesymres_sk.search.pursuit.groups import EXACT
-from nesymres_sk.search.pursuit.simple_groups import GroupLaw, shared_exponent
+from nesymres_sk.search.pursuit.simple_groups import GroupLaw, exact_exponent, shared_exponent
 from nesymres_sk.search.pursuit.trees import power, product, scaled, simple_exponent, total
 
 Array = NDArray[np.float64]
@@ -54,9 +54,9 @@ def law_tree(law: GroupLaw, coordinates: Sequence[Coordinate], X: Array) -> Node
     if law.function in SUMS:
         side = 1.0 if law.function == SUMS[0] else -1.0
         shared = [shared_exponent(a, p, q) for a, p in zip(inner, outer, strict=True)]
-        outer = [_simple(p - q * s) for p, s in zip(outer, shared, strict=True)]
+        outer = [exact_exponent(p - q * s) for p, s in zip(outer, shared, strict=True)]
         first = _product(coordinates, shared)
-        second = _product(coordinates, [_simple(a + s) for a, s in zip(inner, shared, strict=True)])
+        second = _product(coordinates, [exact_exponent(a + s) for a, s in zip(inner, shared, strict=True)])
         terms = [] if first is None or second is None else [first, scaled(side * coefficient, second)]
     else:
         group = _product(coordinates, inner)
@@ -77,8 +77,3 @@ def _product(coordinates: Sequence[Coordinate], exponents: Sequence[float]) -> N
 def _rounded(exponent: float, tolerance: float) -> float:
     simple = simple_exponent(exponent, tolerance)
     return exponent if simple is None else simple
-
-
-def _simple(exponent: float) -> float:
-    """Sums and quotients of exponents without rounding errors."""
-    return _rounded(exponent, 1e-9)

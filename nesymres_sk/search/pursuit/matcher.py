@@ -323,6 +323,7 @@ class Matcher:
         turn_of[view.moving] = np.arange(len(view.tangents))
         turns = np.vstack((view.tangents, np.zeros((1, len(weighted)))))
         degrees = np.array([part.degree for part in view.base])
+        base_sizes = [Expression.from_tree(part.node).complexity for part in view.base]
         out = []
         for size in sorted({len(match.rows) for match in matches}):
             group = [match for match in matches if len(match.rows) == size]
@@ -341,9 +342,10 @@ class Matcher:
                 group, system, coefficients, used, turning, errors.tolist(), strict=True
             ):
                 if error > _SOLVED and degrees.max(initial=0) > 1:  # of many monomials noise would decide
-                    others = len(functions) - len(base)
-                    sizes = self._sizes_of(view, match, len(functions))
-                    keep, values = needed(functions, weighted, sizes, np.pad(degrees, (0, others)))
+                    # what moves constants comes last, and is no function of its own
+                    sizes = np.array([*base_sizes, *self.library.sizes[view.terms[list(match.rows)]]]) + _IN_SUM
+                    sizes = np.pad(sizes, (0, len(functions) - n), constant_values=_IN_SUM)
+                    keep, values = needed(functions, weighted, sizes, np.pad(degrees, (0, len(functions) - len(base))))
                 moves = np.where(turns_too, values[-size:], 0.0) if size else np.empty(0)
                 if keep[:n].any() and not (keep[:n].all() or moves.any()):
                     # what is left out was a little of the others
@@ -362,12 +364,6 @@ class Matcher:
                 if node is not None:
                     out.append(Expression.from_tree(node))
         return out
-
-    def _sizes_of(self, view: View, match: Match, n: int) -> Array:
-        """Nodes of the terms of a sum: base, functions of a match, and what moves their constants."""
-        base = [Expression.from_tree(part.node).complexity for part in view.base]
-        sizes = np.array([*base, *self.library.sizes[view.terms[list(match.rows)]].tolist()], dtype=np.float64)
-        return np.pad(sizes + _IN_SUM, (0, n - len(sizes)), constant_values=_IN_SUM)
 
     def _part(self, view: View, row: int, move: float) -> Part:
         """Function of a view, its constant moved if it has one that may."""

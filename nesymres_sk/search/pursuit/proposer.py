@@ -87,7 +87,9 @@ class PursuitProposer(Proposer):
         self._allowed[[v.CONSTANT, v.operator_token("add"), v.operator_token("mul")]] = True
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
-        """Up to ``n`` new skeletons, view by view, until one of them is exact: of each length the best first.
+        """Up to ``n`` new skeletons, view by view, until one of them is exact.
+
+        The best of each length and those of the shortest description come first, in turns.
 
         With a deadline a call ends as soon as there are enough, so that others have their turns, too. Without one there
         may be no other call: what finds most for its time is always looked at, the rest while there are too few.

@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 _SCALES, _POWERS = np.array((0.5, 1.0, 1.5, 2.0, 3.0, 4.0)), np.array((-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0))
 #: Groups and powers of each function that are fitted, steps of a fit, and how often exponents are rounded again.
 _PER_FUNCTION, _STEPS, _ROUNDINGS = 8, 5, 2
-#: Laws of which others with exponents nearby are tried, and how often.
-_VARIED, _VARIATIONS = 8, 1
+#: Laws of which others with exponents nearby are tried.
+_VARIED = 8
 #: Laws that are returned of each function, and of sums, which are more frequent.
 _RETURNED, _RETURNED_SUMS = 1, 3
 #: Nats by which a law may be longer than the shortest one, twice.
@@ -135,11 +135,14 @@ class _Trial(NamedTuple):
 
 def shared_exponent(inner: float, outer: float, power: float) -> float:
     """Exponent ``s`` for which ``x**(outer - q*s) * (x**s + c * x**(inner + s))**q`` is written shortest."""
-    choices = [0.0, -inner, _exact(outer / power)]
-    return min(choices, key=lambda s: sum(map(_nodes, (_exact(outer - power * s), s, _exact(inner + s)))))
+
+    def length(s: float) -> float:
+        return sum(_nodes(exact_exponent(exponent)) for exponent in (outer - power * s, s, inner + s))
+
+    return min((0.0, -inner, exact_exponent(outer / power)), key=length)
 
 
-def _exact(exponent: float) -> float:
+def exact_exponent(exponent: float) -> float:
     """Sums and quotients of exponents without rounding errors."""
     simple = simple_exponent(exponent, 1e-9)
     return exponent if simple is None else simple
@@ -163,10 +166,8 @@ def simple_laws(table: LogTable, functions: Sequence[int], directions: Sequence[
     inner = inner[inner.any(axis=1)]
     trials = [trial for function in functions for trial in _trials(table, function, inner)]
     found = _judged(table, trials)
-    for _ in range(_VARIATIONS):
-        best = _of_each(found, n_rows, _RETURNED, _RETURNED_SUMS)
-        found += _judged(table, _neighbours(best[:_VARIED], {trial.key for trial in found}))
-    best = _of_each(found, n_rows, _RETURNED, _RETURNED_SUMS)
+    varied = _neighbours(_of_each(found, n_rows)[:_VARIED], {trial.key for trial in found})
+    best = _of_each([*found, *_judged(table, varied)], n_rows)
     power = float(table.target @ table.target)
     return [
         GroupLaw(
@@ -182,7 +183,7 @@ def simple_laws(table: LogTable, functions: Sequence[int], directions: Sequence[
     ]
 
 
-def _of_each(trials: Sequence[_Trial], n_rows: int, n: int, n_sums: int) -> list[_Trial]:
+def _of_each(trials: Sequence[_Trial], n_rows: int) -> list[_Trial]:
     """The shortest of each function, in order, that are not much longer than the shortest of all."""
     counts: dict[int, int] = {}
     chosen = []
@@ -190,7 +191,8 @@ def _of_each(trials: Sequence[_Trial], n_rows: int, n: int, n_sums: int) -> list
     for length, i in ordered:
         function = trials[i].function
         counts[function] = counts.get(function, 0) + 1
-        if counts[function] <= (n_sums if function in SUMS else n) and length <= ordered[0][0] + _LONGER:
+        most = _RETURNED_SUMS if function in SUMS else _RETURNED
+        if counts[function] <= most and length <= ordered[0][0] + _LONGER:
             chosen.append(trials[i])
     return chosen
 
