@@ -59,7 +59,7 @@ def discover(title: str, table: pd.DataFrame, target: str) -> NeuralSymbolicRegr
 
 
 def main() -> None:
-    print("The first run compiles the numerical kernels, which takes about half a minute, once.\n")
+    print("The first run compiles the numerical kernels, which takes 10 to 30 seconds, once.\n")
     discover("The planets (Kepler 1619: the square of the period is as the cube of the distance)", PLANETS, "period")
     discover("The spring of the air (Boyle 1662: pressure is inverse to volume)", AIR, "pressure")
 

@@ -23,7 +23,7 @@ from nesymres_sk.table import Table
 
 #: Share of the time, and seconds at most, that are kept for polishing and snapping what was found last.
 _RESERVE, _LARGEST_RESERVE = 0.1, 0.2
-#: Seconds from which loading the kernels must have been compilation.
+#: Seconds from which the beginning of a fit must have contained compilation.
 _COMPILATION = 3.0
 _loaded: set[Callable[[], object]] = set()
 
@@ -145,22 +145,21 @@ def solve(
 
 
 def warm_up(deadline: Deadline, *others: Callable[[], object]) -> None:
-    """Load the compiled kernels. Where they have to be compiled, which happens once, the clock starts after that.
+    """Load the compiled kernels. Where they had to be compiled, which happens once, the clock starts after that.
 
     Parameters
     ----------
     deadline : Deadline
-        Moved by the time that compilation takes.
+        Of a fit that has just begun: moved by the time since then if compilation took a part of it.
     others : callables
         Further functions with kernels of their own, called once in a process.
     """
-    started = deadline.elapsed
     for call in (_load_fit, *others):
         if call not in _loaded:
             call()
             _loaded.add(call)
-    if deadline.elapsed - started > _COMPILATION:
-        deadline.at += deadline.elapsed - started
+    if deadline.elapsed > _COMPILATION:
+        deadline.at += deadline.elapsed
 
 
 def _load_fit() -> None:

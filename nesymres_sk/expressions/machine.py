@@ -7,8 +7,6 @@ Python threads over chunks of programs.
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -19,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nesymres_sk.expressions import _kernels
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import BLOCK, run_gradients, run_many, run_values
+from nesymres_sk.expressions._derivatives import run_gradients
+from nesymres_sk.expressions._kernels import BLOCK, run_many, run_values
 from nesymres_sk.expressions.expression import Expression
 
 __all__ = [
@@ -32,9 +31,6 @@ __all__ = [
     "run_gradients",
     "run_values",
 ]
-
-_logger = logging.getLogger("nesymres_sk")
-_announced = False
 
 
 class Programs(NamedTuple):
@@ -55,20 +51,8 @@ class Programs(NamedTuple):
     n_constants: NDArray[np.int32]
 
 
-def announce_compilation() -> None:
-    """Tell the user, once, that the kernels are being compiled, unless they lie in numba's cache already."""
-    global _announced
-    if _announced:
-        return
-    _announced = True
-    cache = _kernels.to_postfix._cache
-    if not os.path.exists(os.path.join(cache.cache_path, cache._cache_file._index_name)):
-        _logger.info("compiling the numerical kernels: this happens once and takes about half a minute")
-
-
 def compile_programs(expressions: Iterable[Expression]) -> Programs:
     """Translate expressions to postfix programs (see :class:`Programs`)."""
-    announce_compilation()
     sequences = [expression.tokens for expression in expressions]
     sizes = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
     tokens = np.fromiter(chain.from_iterable(sequences), dtype=np.int16, count=int(sizes.sum()))
@@ -180,11 +164,11 @@ def in_chunks(work: Callable[[int, int], None], n: int, size: int, n_threads: in
 
 
 def column_major(X: ArrayLike) -> NDArray[np.float64]:
-    """Points of shape (n, d) as the contiguous float64 array of shape (d, n) that the kernels read."""
+    """Points of shape (n, d) as the contiguous, writable float64 array of shape (d, n) that the kernels take."""
     points = np.asarray(X, dtype=np.float64)
     if points.ndim != 2:
         raise ValueError(f"X must be a table of shape (n, d), got {points.ndim} dimensions")
-    return np.ascontiguousarray(points.T)
+    return np.require(points.T, requirements=["C", "W"])
 
 
 def check_variables(programs: Programs, n_columns: int) -> None:

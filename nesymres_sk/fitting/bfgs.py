@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nesymres_sk.deadline import Deadline
-from nesymres_sk.expressions._kernels import BLOCK, run_gradients, run_values
+from nesymres_sk.expressions._derivatives import run_gradients
+from nesymres_sk.expressions._kernels import BLOCK, run_values
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import Programs, check_variables, compile_programs
 from nesymres_sk.fitting.constants import FitResult, Table, first_starts, prepare_table

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numba
 import numpy as np
 
-from nesymres_sk.expressions._kernels import BLOCK, forward, kernel, pull_back
+from nesymres_sk.compilation import Codes, Flags, Floats, Ints, Rows, kernel, linked
+from nesymres_sk.expressions._derivatives import pull_back
+from nesymres_sk.expressions._kernels import BLOCK, forward
 
 #: Added to the unit diagonal of scaled normal equations: far below what matters, enough for collinear columns.
 _RIDGE = 1e-14
@@ -33,16 +35,23 @@ class Tape(NamedTuple):
         Values and derivatives of the nodes on the current block of points.
     """
 
-    code: Any
-    left: Any
-    right: Any
-    length: Any
-    leaves: Any
-    XT: Any
-    y: Any
-    weights: Any
-    rows: Any
-    adjoints: Any
+    code: Codes
+    left: Ints
+    right: Ints
+    length: int
+    leaves: Ints
+    XT: Rows
+    y: Floats
+    weights: Floats
+    rows: Rows
+    adjoints: Rows
+
+
+class Work(NamedTuple):
+    """Workspace of the iterations on ``K`` constants: 3 matrices of shape (K + 1, K + 1) and 4 rows of K + 1."""
+
+    matrices: Annotated[Any, numba.float64[:, :, ::1]]
+    vectors: Rows
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -55,8 +64,23 @@ def dot(a: Any, b: Any, n: int) -> float:
 
 
 @kernel
+def copy(source: Any, target: Any, n: int) -> None:
+    """Copy ``n`` numbers. Numba compiles an assignment of slices together with the text of its error message."""
+    for i in range(n):
+        target[i] = source[i]
+
+
+@linked
 def normal_equations(
-    tape: Any, n: int, constants: Any, skip: Any, needed: Any, columns: Any, size: int, gram: Any, slope: Any
+    tape: Tape,
+    n: int,
+    constants: Floats,
+    skip: Flags,
+    needed: Flags,
+    columns: Ints,
+    size: int,
+    gram: Rows,
+    slope: Floats,
 ) -> float:
     """Loss on the first ``n`` points, and what a Gauss-Newton step needs.
 
@@ -81,8 +105,10 @@ def normal_equations(
         Sum of squared weighted residuals, infinite where anything is undefined.
     """
     loss = 0.0
-    gram[:size, :size] = 0.0
-    slope[:size] = 0.0
+    for a in range(size):
+        slope[a] = 0.0
+        for b in range(size):
+            gram[a, b] = 0.0
     residual = np.empty(BLOCK)
     root = tape.length - 1
     for lo in range(0, n, BLOCK):
@@ -111,8 +137,10 @@ def normal_equations(
     return loss
 
 
-@kernel
-def solve(gram: Any, slope: Any, first: int, last: int, damping: float, n_damped: int, factor: Any, step: Any) -> None:
+@linked
+def solve(
+    gram: Rows, slope: Floats, first: int, last: int, damping: float, n_damped: int, factor: Rows, step: Floats
+) -> None:
     """Solve the normal equations of the constants ``first`` to ``last`` by Cholesky with unit column scaling.
 
     Columns below ``n_damped`` get ``damping`` added to their unit diagonal (Levenberg-Marquardt). Columns that

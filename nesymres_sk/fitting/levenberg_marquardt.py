@@ -9,15 +9,19 @@ fitted on all rows: successive halving inside the kernel.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
+import numba
 import numpy as np
 
+from nesymres_sk.compilation import Flags, Floats, Ints, Rows, entry, kernel, linked
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import BLOCK, ZERO, forward, kernel, link, mark_needed, part
-from nesymres_sk.fitting.least_squares import Tape, normal_equations, solve
+from nesymres_sk.expressions._derivatives import mark_needed
+from nesymres_sk.expressions._kernels import BLOCK, Counts, ManyCodes, forward, link
+from nesymres_sk.fitting.least_squares import Tape, Work, copy, normal_equations, solve
 from nesymres_sk.fitting.peeling import peel
 from nesymres_sk.fitting.screening import screen, select
+from nesymres_sk.fitting.starts import State
 from nesymres_sk.fitting.structure import linear_constants
 
 #: Losses are relative to the mean square of y. Below this one nothing but rounding is left.
@@ -27,41 +31,40 @@ FOUND = 1e-22
 SUBSET = 32
 #: Rounds on the subset: iterations of each start, and one in how many goes on.
 HALVING = ((8, 3), (24, 6))
-#: Iterations on all rows, with and without nonlinear constants. Typed, since numba compiles anew for each literal.
-LAST_STEPS, LINEAR_STEPS = np.int64(250), np.int64(12)
+#: Iterations on all rows, with and without nonlinear constants.
+LAST_STEPS, LINEAR_STEPS = 250, 12
 #: No fit above the loss ``CLOSE`` gets more iterations than this.
 PATIENCE, CLOSE = 50, 1e-3
 
 _CONSTANT = v.CONSTANT
 
 
-@kernel
+@linked
 def refine(
-    tape: Any,
+    tape: Tape,
     n: int,
-    constants: Any,
-    columns: Any,
+    constants: Floats,
+    columns: Ints,
     size: int,
     n_nonlinear: int,
-    skip: Any,
-    needed: Any,
+    skip: Flags,
+    needed: Flags,
     iterations: int,
     tolerance: float,
-    stop: Any,
-    work: Any,
+    stop: Ints,
+    work: Work,
 ) -> float:
     """Improve ``constants`` in place; the loss returned is theirs, never that of a last probe.
 
     ``columns[:size]`` are the free constants, the ``n_nonlinear`` nonlinear ones first. ``work`` holds 3 matrices of
     shape (K + 1, K + 1) and 4 rows of K + 1; ``stop[0]`` ends the iterations as soon as it is set from outside.
     """
-    matrices, vectors = work
-    gram, new_gram, factor = matrices[0], matrices[1], matrices[2]
-    slope, new_slope, step, trial = vectors[0], vectors[1], vectors[2], vectors[3]
+    gram, new_gram, factor = work.matrices[0], work.matrices[1], work.matrices[2]
+    slope, new_slope, step, trial = work.vectors[0], work.vectors[1], work.vectors[2], work.vectors[3]
     loss = normal_equations(tape, n, constants, skip, needed, columns, size, gram, slope)
     if not loss < math.inf or size == 0:
         return loss
-    trial[: constants.size] = constants
+    copy(constants, trial, constants.size)
     damping = 1e-2
     stalled = 0
     for iteration in range(iterations):
@@ -69,16 +72,16 @@ def refine(
             break
         if iteration == 0:
             # the linear constants first: the nonlinear step means nothing before
-            solve(gram, slope, n_nonlinear, size, 0.0, ZERO, factor, step)
+            solve(gram, slope, n_nonlinear, size, 0.0, 0, factor, step)
             for a in range(n_nonlinear):
                 step[a] = 0.0
         else:
-            solve(gram, slope, ZERO, size, damping, n_nonlinear, factor, step)
+            solve(gram, slope, 0, size, damping, n_nonlinear, factor, step)
         for a in range(size):
             trial[columns[a]] = constants[columns[a]] + step[a]
         new_loss = normal_equations(tape, n, trial, skip, needed, columns, size, new_gram, new_slope)
         if new_loss < math.inf and iteration > 0 and 0 < n_nonlinear < size:
-            solve(new_gram, new_slope, n_nonlinear, size, 0.0, ZERO, factor, step)
+            solve(new_gram, new_slope, n_nonlinear, size, 0.0, 0, factor, step)
             projected = new_loss
             for a in range(n_nonlinear, size):
                 projected -= step[a] * new_slope[a]
@@ -104,7 +107,7 @@ def refine(
     return loss
 
 
-@part
+@kernel
 def _order(losses: Any, chosen: Any, count: int) -> None:
     """Sort ``chosen`` by the losses, best first."""
     for i in range(1, count):
@@ -119,7 +122,7 @@ def _order(losses: Any, chosen: Any, count: int) -> None:
 @kernel
 def _partition(free: Any, linear: int, columns: Any) -> int:
     """Free constants, nonlinear ones first; number of those."""
-    n_nonlinear = ZERO
+    n_nonlinear = 0
     for c in range(free.size):
         if free[c] and not (linear >> c) & 1:
             columns[n_nonlinear] = c
@@ -129,23 +132,23 @@ def _partition(free: Any, linear: int, columns: Any) -> int:
         if free[c] and (linear >> c) & 1:
             columns[size] = c
             size += 1
-    return int(n_nonlinear)
+    return n_nonlinear
 
 
-@part
+@linked
 def _halve(
-    tape: Any,
+    tape: Tape,
     m: int,
-    needed: Any,
-    columns: Any,
+    needed: Flags,
+    columns: Ints,
     size: int,
     n_nonlinear: int,
-    draws: Any,
-    losses: Any,
-    chosen: Any,
-    state: Any,
-    stop: Any,
-    work: Any,
+    draws: Rows,
+    losses: Floats,
+    chosen: Ints,
+    state: State,
+    stop: Ints,
+    work: Work,
 ) -> None:
     """Screen, then iterate the best starts on ``m`` points; ``chosen`` receives the survivors, best first."""
     screen(tape, m, needed, columns, size, n_nonlinear, draws, losses, state, work)
@@ -164,16 +167,16 @@ def _halve(
         count = (count + share - 1) // share
 
 
-@part
+@linked
 def _fit_one(
-    tape: Any, tamed: Any, constants: Any, initial: Any, n_restarts: int, state: Any, stop: Any, work: Any
+    tape: Tape, tamed: Floats, constants: Floats, initial: Floats, n_restarts: int, state: State, stop: Ints, work: Work
 ) -> float:
     """Fit the NaN entries of ``constants``; relative loss on all points, infinite if undefined."""
     code, left, right, length = tape.code, tape.left, tape.right, tape.length
     n = tape.y.size
     n_constants = constants.size
     free = np.isnan(constants)
-    size = ZERO
+    size = 0
     for c in range(n_constants):
         if free[c]:
             constants[c] = initial[c]
@@ -188,7 +191,7 @@ def _fit_one(
     nothing = np.zeros(length, np.bool_)
     # nodes without free constants keep their rows, as long as all points fit into one block
     m = min(n, BLOCK)
-    forward(code, left, right, length, nothing, tape.XT, ZERO, m, constants, tape.rows)
+    forward(code, left, right, length, nothing, tape.XT, 0, m, constants, tape.rows)
     static = ~needed if n <= BLOCK else nothing
     if n_nonlinear == 0:
         return refine(tape, n, constants, columns, size, n_nonlinear, static, needed, LINEAR_STEPS, 0.5, stop, work)
@@ -209,12 +212,12 @@ def _fit_one(
         if attempt == 0:
             root = peel(tape, below, linear, m, target, weights)
         elif n > BLOCK:
-            forward(code, left, right, length, nothing, tape.XT, ZERO, m, constants, tape.rows)
+            forward(code, left, right, length, nothing, tape.XT, 0, m, constants, tape.rows)
         inner = Tape(code, left, right, root + 1, tape.leaves, tape.XT, target, weights, tape.rows, tape.adjoints)
         n_inner = _partition(free, linear[root], peeled)
         n_draws = 1 + n_restarts * min(12 * n_inner, 24)
         draws = np.empty((n_draws, n_constants))
-        draws[0] = constants
+        copy(constants, draws[0], n_constants)
         losses = np.empty(n_draws)
         _halve(inner, m, needed, peeled, size, n_inner, draws, losses, chosen, state, stop, work)
         finalists = (n_restarts + 5) // 6
@@ -227,7 +230,7 @@ def _fit_one(
             loss = refine(tape, n, start, columns, size, n_nonlinear, static, needed, LAST_STEPS, 1e-4, stop, work)
             if loss < best:
                 best = loss
-                constants[:] = start
+                copy(start, constants, n_constants)
             if best < EXACT * 1e4:
                 break
         if best < math.inf or root == length - 1:
@@ -235,23 +238,23 @@ def _fit_one(
     return best
 
 
-@kernel
+@entry
 def fit_chunk(
-    codes: Any,
-    lengths: Any,
-    n_constants: Any,
+    codes: ManyCodes,
+    lengths: Counts,
+    n_constants: Counts,
     first: int,
     last: int,
-    XT: Any,
-    y: Any,
-    weights: Any,
-    tamed: Any,
-    constants: Any,
-    initial: Any,
+    XT: Rows,
+    y: Floats,
+    weights: Floats,
+    tamed: Floats,
+    constants: Rows,
+    initial: Rows,
     n_restarts: int,
-    seeds: Any,
-    stop: Any,
-    losses: Any,
+    seeds: Annotated[Any, numba.uint64[:, ::1]],
+    stop: Ints,
+    losses: Floats,
 ) -> None:
     """Fit the programs ``first`` to ``last``.
 
@@ -285,11 +288,11 @@ def fit_chunk(
     right = np.zeros(longest, np.int64)
     leaves = np.zeros(longest, np.int64)
     side = constants.shape[1] + 1
-    work = (np.zeros((3, side, side)), np.zeros((4, side)))
+    work = Work(np.zeros((3, side, side)), np.zeros((4, side)))
     for p in range(first, last):
         if stop[0]:
             break
-        length = np.int64(lengths[p])
+        length = int(np.int64(lengths[p]))  # int alone keeps the 32 bits
         link(codes[p], length, left, right)
         for i in range(length):
             if codes[p, i] == _CONSTANT:

@@ -8,12 +8,12 @@ start only: the fit that counts is that of the whole expression.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from nesymres_sk.compilation import Floats, Ints, kernel, linked
 from nesymres_sk.expressions import _kernels as k
-from nesymres_sk.expressions._kernels import kernel
+from nesymres_sk.fitting.least_squares import Tape
 from nesymres_sk.fitting.structure import count_bits
 
 
@@ -49,8 +49,8 @@ def _undo(token: int, is_left: bool, t: float, s: float) -> tuple[float, float]:
     return math.nan, math.nan
 
 
-@kernel
-def peel(tape: Any, below: Any, linear: Any, m: int, target: Any, weights: Any) -> int:
+@linked
+def peel(tape: Tape, below: Ints, linear: Ints, m: int, target: Floats, weights: Floats) -> int:
     """Node below which most constants are linear; ``target`` and ``weights`` of ``m`` points are changed to fit it.
 
     ``below`` and ``linear`` are the masks of :func:`nesymres_sk.fitting.structure.linear_constants`. Functions

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nesymres_sk.expressions._kernels import ZERO, kernel, mark_needed
-from nesymres_sk.fitting.least_squares import Tape, normal_equations, solve
-from nesymres_sk.fitting.starts import draw_start, uniform
+from nesymres_sk.compilation import Flags, Floats, Ints, Rows, kernel, linked
+from nesymres_sk.expressions._derivatives import mark_needed
+from nesymres_sk.fitting.least_squares import Tape, Work, copy, normal_equations, solve
+from nesymres_sk.fitting.starts import State, draw_start, uniform
 from nesymres_sk.fitting.structure import surroundings
 
 #: Best of the first starts, from which the later ones are made.
@@ -37,17 +38,35 @@ def _calm(calm: Any, tape: Any, m: int) -> float:
 
 
 @kernel
+def _best(losses: Any, n: int, best: Any) -> None:
+    """Where the smallest of the first ``n`` losses are, smallest first, and again from there if ``n`` are too few."""
+    count = 0
+    for i in range(n):
+        if count < best.size:
+            count += 1
+        elif losses[i] >= losses[best[count - 1]]:
+            continue
+        j = count - 1
+        while j > 0 and losses[best[j - 1]] > losses[i]:
+            best[j] = best[j - 1]
+            j -= 1
+        best[j] = i
+    for i in range(count, best.size):
+        best[i] = best[i - count]
+
+
+@linked
 def screen(
-    tape: Any,
+    tape: Tape,
     m: int,
-    needed: Any,
-    columns: Any,
+    needed: Flags,
+    columns: Ints,
     size: int,
     n_nonlinear: int,
-    draws: Any,
-    losses: Any,
-    state: Any,
-    work: Any,
+    draws: Rows,
+    losses: Floats,
+    state: State,
+    work: Work,
 ) -> None:
     """Fill ``draws[1:]`` with random starts, and ``losses`` with what is left after projection on ``m`` points.
 
@@ -68,8 +87,8 @@ def screen(
     direct = np.empty(length, np.bool_)
     mate = np.empty(length, np.int64)
     surroundings(code, left, right, length, context, direct, mate)
-    gram, factor = work[0][0], work[0][2]
-    slope, step = work[1][0], work[1][2]
+    gram, factor = work.matrices[0], work.matrices[2]
+    slope, step = work.vectors[0], work.vectors[2]
     n_linear = size - n_nonlinear
     everything = np.ones(length, np.bool_)
     weights = tape.weights.copy()
@@ -80,15 +99,14 @@ def screen(
     elite = np.empty(ELITE, np.int64)
     for i in range(len(draws)):
         if i == half:
-            order = np.argsort(losses[:half])
-            elite[:] = order[np.arange(ELITE) % half]
+            _best(losses, half, elite)
         if i >= half:
-            draws[i] = draws[elite[int(uniform(state, 0.0, float(ELITE)))]]
+            copy(draws[elite[int(uniform(state, 0.0, float(ELITE)))]], draws[i], n_constants)
             share = uniform(state, 0.1, 0.9)
             for a in range(n_nonlinear):
                 to_draw[columns[a]] = uniform(state, 0.0, 1.0) < share
         elif i > 0:
-            draws[i] = draws[0]
+            copy(draws[0], draws[i], n_constants)
         if i > 0:
             draw_start(
                 code, left, right, length, skip, to_draw, context, direct, mate, m, tape.rows, draws[i], n_all, state
@@ -97,7 +115,7 @@ def screen(
         ready = everything if i > 0 else skip
         loss = normal_equations(calm, m, draws[i], ready, needed_linear, columns[n_nonlinear:], n_linear, gram, slope)
         if loss < math.inf and n_linear > 0:
-            solve(gram, slope, ZERO, n_linear, 0.0, ZERO, factor, step)
+            solve(gram, slope, 0, n_linear, 0.0, 0, factor, step)
             for a in range(n_linear):
                 draws[i, columns[n_nonlinear + a]] += step[a]
                 loss -= step[a] * slope[a]
@@ -109,7 +127,8 @@ def screen(
 def select(losses: Any, draws: Any, n_draws: int, columns: Any, n_nonlinear: int, chosen: Any) -> int:
     """Best distinct draws, always the first one before them; number chosen."""
     count = 0
-    chosen[:] = -1
+    for c in range(chosen.size):
+        chosen[c] = -1
     if losses[0] < math.inf:
         chosen[0] = 0
         losses[0] = math.inf

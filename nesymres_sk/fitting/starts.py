@@ -8,13 +8,14 @@ the columns, and arguments of logarithms, roots and denominators begin where the
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
+import numba
 import numpy as np
 
+from nesymres_sk.compilation import Codes, Flags, Floats, Ints, Rows, kernel, linked
 from nesymres_sk.expressions import _kernels as k
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import kernel
 from nesymres_sk.fitting.structure import (
     DENOMINATOR,
     EXPONENT,
@@ -24,6 +25,9 @@ from nesymres_sk.fitting.structure import (
     TRIGONOMETRIC,
     UNIT,
 )
+
+#: State of a program's own generator of random numbers: one number.
+State = Annotated[Any, numba.uint64[::1]]
 
 _CONSTANT = v.CONSTANT
 _FIRST_OPERATOR = v.FIRST_OPERATOR
@@ -140,22 +144,22 @@ def _draw(
     return uniform(state, -4.0, 5.0)
 
 
-@kernel
+@linked
 def draw_start(
-    code: Any,
-    left: Any,
-    right: Any,
+    code: Codes,
+    left: Ints,
+    right: Ints,
     length: int,
-    skip: Any,
-    to_draw: Any,
-    context: Any,
-    direct: Any,
-    mate: Any,
+    skip: Flags,
+    to_draw: Flags,
+    context: Ints,
+    direct: Flags,
+    mate: Ints,
     n: int,
-    rows: Any,
-    constants: Any,
+    rows: Rows,
+    constants: Floats,
     n_all: int,
-    state: Any,
+    state: State,
 ) -> None:
     """Run a program on the first ``n`` of ``n_all`` points and draw the constants marked ``to_draw`` as they are met.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nesymres_sk.compilation import kernel
 from nesymres_sk.expressions import _kernels as k
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import kernel
 
 #: What the value of a node goes into: decides where random starts are sensible.
 PLAIN, TRIGONOMETRIC, EXPONENT, POSITIVE, DENOMINATOR, UNIT, SATURATING = range(7)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.compilation import kernel
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import ADD, ARITY, BLOCK, POW, SUB, ZERO, forward, kernel, link
+from nesymres_sk.expressions._kernels import ADD, ARITY, BLOCK, POW, SUB, forward, link
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
@@ -49,7 +50,8 @@ _MULTIPLIERS = _rng.integers(0, 2**64, _N_MIXED, dtype=np.uint64) | np.uint64(1)
 
 @kernel
 def _neutral(code: Any, left: Any, right: Any, length: int, constants: Any) -> None:
-    """Values that erase the constants of a linked program: factors 1, summands 0."""
+    """Link a program; ``constants`` receives values that erase its constants: factors 1, summands 0."""
+    link(code, length, left, right)
     constants[:] = 1.0
     for i in range(length):
         token = code[i]
@@ -78,7 +80,7 @@ def _erased_values(codes: Any, lengths: Any, XT: Any, out: Any) -> None:
     for p in range(lengths.size):
         code = codes[p]
         length = lengths[p]
-        link(code, length, left, right)
+        _neutral(code, left, right, length, constants)
         columns[:] = -1
         for i in range(length):
             if code[i] >= _FIRST_VARIABLE and code[i] < _FIRST_INTEGER:
@@ -91,11 +93,10 @@ def _erased_values(codes: Any, lengths: Any, XT: Any, out: Any) -> None:
         if n_used > XT.shape[0]:
             out[p, :] = np.nan
             continue
-        _neutral(code, left, right, length, constants)
         for i in range(length):
             if code[i] >= _FIRST_VARIABLE and code[i] < _FIRST_INTEGER:
                 left[i] = columns[left[i]]
-        forward(code, left, right, length, skip, XT, ZERO, n, constants, rows)
+        forward(code, left, right, length, skip, XT, 0, n, constants, rows)
         for j in range(n):
             out[p, j] = rows[length - 1, j]
 
@@ -192,6 +193,5 @@ def erase(skeleton: Expression) -> Expression | None:
     code, length = program.codes[0], len(skeleton.tokens)
     left, right = np.zeros(length, np.int64), np.zeros(length, np.int64)
     constants = np.empty(length)
-    link(code, length, left, right)
     _neutral(code, left, right, length, constants)
     return canonical(skeleton.with_constants(constants[: len(skeleton.constants)].tolist()))

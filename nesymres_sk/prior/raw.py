@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nesymres_sk.compilation import kernel
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import kernel
 from nesymres_sk.prior.trees import (
     ADD,
     DIV,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nesymres_sk.expressions._kernels import kernel
+from nesymres_sk.compilation import kernel
 from nesymres_sk.prior.trees import choose
 
 #: Names of the families of supports, in the order of the codes in :func:`_draw_family`.

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.compilation import kernel
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import ONE, ZERO, kernel
 
 MAX_OPERATORS = 14
+
+#: Arguments that are numbers in the source are given as these: numba compiles a function anew for each literal.
+_ZERO, _ONE = np.int64(0), np.int64(1)
 
 _TOKEN_OF_ONE = v.FIRST_INTEGER
 _FIRST_OPERATOR = v.FIRST_OPERATOR
@@ -216,7 +219,7 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
     if u < 0.16 and leaves >= 2:
         out[0] = DIV
         above = 1 + int(rng.random() * (leaves - 1))
-        size = _sum_of_products(rng, above, unary, out, ONE)
+        size = _sum_of_products(rng, above, unary, out, _ONE)
         return _sum_of_products(rng, leaves - above, unary, out, size)
     if u < 0.30:
         token = choose(rng, unary)
@@ -239,7 +242,7 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
         return size
     if u < 0.44 and leaves >= 2:  # a factor times a sum
         out[0] = MUL
-        size = _factor(rng, ONE, unary, out, ONE)
+        size = _factor(rng, _ONE, unary, out, _ONE)
         return _sum_of_products(rng, leaves - 1, unary, out, size)
     if u < 0.52 and leaves >= 2:  # polynomial, most often with consecutive degrees
         size = 0
@@ -255,4 +258,4 @@ def structured_tree(rng: Any, leaves: int, unary: Any, out: Any) -> int:
             size += 1
             degree = max(degree - 1, 1) if rng.random() < 0.85 else 1 + int(rng.random() * 5.0)
         return size
-    return _sum_of_products(rng, leaves, unary, out, ZERO)
+    return _sum_of_products(rng, leaves, unary, out, _ZERO)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from nesymres_sk.compilation import kernel
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import BLOCK, backward, forward, kernel, link
+from nesymres_sk.expressions._derivatives import backward
+from nesymres_sk.expressions._kernels import BLOCK, forward, link
 from nesymres_sk.prior.skeletons import BASE, EXPONENT, FREQUENCY, PHASE, RATE, SUMMAND
 from nesymres_sk.prior.trees import COS, SIN
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.compilation import Codes, Floats, Generator, Ints, Rows, entry
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions._kernels import kernel, run_many, to_postfix
+from nesymres_sk.expressions._kernels import run_many, to_postfix
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.prior.raw import MAX_RAW, draw_raw
 from nesymres_sk.prior.recipes import RECIPES
@@ -39,10 +39,10 @@ _POINTS = 12
 _ROUND_BITS = 18  # of the mantissa, left out of the fingerprint: two spellings differ by rounding
 
 
-@kernel
+@entry
 def _draw_many(
-    rng: Any, n_columns: Any, operators: Any, counts: Any, unary_share: float, unary: Any, binary: Any,
-    nesting: float, structured: float, integers: float, constants: Any, tokens: Any, starts: Any,
+    rng: Generator, n_columns: Ints, operators: Floats, counts: Rows, unary_share: float, unary: Floats, binary: Floats,
+    nesting: float, structured: float, integers: float, constants: Floats, tokens: Codes, starts: Ints,
 ) -> None:  # fmt: skip
     """Raw trees laid end to end in ``tokens``, the i-th over as many columns as ``n_columns[i]`` says."""
     out = np.zeros(MAX_RAW, np.int16)  # the type that the prior uses: compiled once
