@@ -14,8 +14,10 @@ import inspect
 import logging
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -35,8 +37,10 @@ Rows = Annotated[Any, numba.float64[:, ::1]]
 Generator = Annotated[Any, types.npy_rng]
 
 _logger = logging.getLogger("nesymres_sk")
+#: What all kernels have in common.
+OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy"}
+
 _SCALARS = {int: types.int64, float: types.float64, bool: types.boolean, type(None): types.void}
-_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 #: Modules whose kernels one process compiles; each takes about as long as the others.
 _GROUPS = (
     ("nesymres_sk.search.random_skeletons",),
@@ -55,8 +59,27 @@ _mine: frozenset[str] | None = None
 #: Processes that have been started to compile, by module; ``None`` as long as everything was on the disk.
 _workers: dict[str, subprocess.Popen[bytes]] | None = None
 
+
+def _ensure_cache() -> None:
+    """Give numba a folder where it has none, since it would refuse to work: the package read-only, no home."""
+    try:
+        numba.njit(_ensure_cache, **OPTIONS)
+    except RuntimeError:
+        folder = tempfile.mkdtemp(prefix="nesymres_sk-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        # for numba in this process, and in those that this one starts
+        config: Any = numba.config
+        config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = folder
+        _logger.warning(
+            "no folder for compiled kernels is writable: every process compiles them unless the "
+            "environment variable NUMBA_CACHE_DIR names one"
+        )
+
+
+_ensure_cache()
+
 #: For functions of one caller, or small ones: they are compiled as a part of their callers.
-kernel: Callable[[Any], Any] = numba.njit(nogil=True, **_OPTIONS)
+kernel: Callable[[Any], Any] = numba.njit(nogil=True, **OPTIONS)
 
 
 def entry(function: Any) -> Any:
@@ -64,7 +87,7 @@ def entry(function: Any) -> Any:
     if _mine is not None and function.__module__ not in _mine:
         return function
     _wait_for(function.__module__)
-    return numba.njit(signature_of(function), nogil=True, **_OPTIONS)(function)
+    return numba.njit(signature_of(function), nogil=True, **OPTIONS)(function)
 
 
 def linked(function: Any) -> Any:
@@ -110,7 +133,7 @@ def _address_of(function: Any, signature: Any) -> int:
     if _mine is not None and function.__module__ not in _mine:
         return _ELSEWHERE
     _wait_for(function.__module__)
-    compiled: Any = numba.cfunc(signature, **_OPTIONS)(function)
+    compiled: Any = numba.cfunc(signature, **OPTIONS)(function)
     if not compiled.cache_hits and _mine is None and _workers is None:
         _logger.info("compiling the numerical kernels: this happens once and takes some seconds")
         # processes of a pool compile for themselves: together they would start too many others

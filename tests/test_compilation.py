@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from numba import types
 
+from nesymres_sk import compilation
 from nesymres_sk.compilation import Floats, Ints, Rows, entry, linked, signature_of
 
 
@@ -69,6 +71,22 @@ def test_read_only_points_are_evaluated():
     X.flags.writeable = False
     for values in (evaluate(square, X), evaluate_many([square], X)[0], evaluate_with_gradient(square, X)[0]):
         assert values.tolist() == [0.0, 1.0, 4.0, 9.0]
+
+
+def test_kernels_are_kept_for_a_while_where_nothing_is_writable(monkeypatch, caplog):
+    def refuse(*_args, **_options):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/nowhere")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "/nowhere")
+    monkeypatch.setattr(numba, "njit", refuse)
+    monkeypatch.setattr(compilation.atexit, "register", lambda remove, folder, **_options: folders.append(folder))
+    folders: list[str] = []
+    with caplog.at_level("WARNING"):
+        compilation._ensure_cache()
+    assert [os.environ["NUMBA_CACHE_DIR"]] == [numba.config.CACHE_DIR] == folders
+    assert "NUMBA_CACHE_DIR" in caplog.text
+    Path(folders[0]).rmdir()
 
 
 #: The group that fails must not matter, the other one must have filled the cache when its module is imported.

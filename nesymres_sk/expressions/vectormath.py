@@ -15,7 +15,9 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
-_kernel: Callable[[Any], Any] = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+from nesymres_sk.compilation import OPTIONS
+
+_kernel: Callable[[Any], Any] = numba.njit(nogil=True, fastmath={"contract"}, **OPTIONS)
 
 #: Adding this rounds to an integer, which then stands in the low bits.
 _MAGIC = 6755399441055744.0

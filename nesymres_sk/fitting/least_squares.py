@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import numba
 import numpy as np
 
-from nesymres_sk.compilation import Codes, Flags, Floats, Ints, Rows, kernel, linked
+from nesymres_sk.compilation import OPTIONS, Codes, Flags, Floats, Ints, Rows, kernel, linked
 from nesymres_sk.expressions._derivatives import pull_back
 from nesymres_sk.expressions._kernels import BLOCK, forward
 
@@ -54,7 +54,7 @@ class Work(NamedTuple):
     vectors: Rows
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@numba.njit(nogil=True, fastmath={"reassoc", "contract"}, **OPTIONS)
 def dot(a: Any, b: Any, n: int) -> float:
     """Inner product; summed in any order, so that it vectorises."""
     total = 0.0
