@@ -51,13 +51,15 @@ _GROUPS = (
 )
 #: A process that takes longer than this hangs; what it has not compiled is compiled where it is needed.
 _PATIENCE = 300.0
-#: Address of functions that are compiled, and called, in another process.
+#: Address of functions that another process compiles: nothing calls them in this one.
 _ELSEWHERE = 1
 
 #: The modules that this process is there to compile; ``None`` in a process that is there for something else.
 _mine: frozenset[str] | None = None
 #: Processes that have been started to compile, by module; ``None`` as long as everything was on the disk.
 _workers: dict[str, subprocess.Popen[bytes]] | None = None
+#: The linked functions; their code must not be released.
+_kept: list[Any] = []
 
 
 def _ensure_cache() -> None:
@@ -134,6 +136,7 @@ def _address_of(function: Any, signature: Any) -> int:
         return _ELSEWHERE
     _wait_for(function.__module__)
     compiled: Any = numba.cfunc(signature, **OPTIONS)(function)
+    _kept.append(compiled)
     if not compiled.cache_hits and _mine is None and _workers is None:
         _logger.info("compiling the numerical kernels: this happens once and takes some seconds")
         # processes of a pool compile for themselves: together they would start too many others
@@ -145,15 +148,19 @@ def _address_of(function: Any, signature: Any) -> int:
 def _start() -> dict[str, subprocess.Popen[bytes]]:
     """Processes that fill numba's cache, by the modules that they compile."""
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
-    workers = {}
+    workers: dict[str, subprocess.Popen[bytes]] = {}
     for group in _GROUPS:
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from {__name__} import compile_only; compile_only({group!r})"],
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        order = f"from {__name__} import compile_only; compile_only({group!r})"
+        try:
+            worker = subprocess.Popen(
+                [sys.executable, "-P", "-c", order],
+                env={**os.environ, "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError:  # no more processes are allowed: this one compiles the rest
+            break
         atexit.register(_leave, worker)
         workers.update(dict.fromkeys(group, worker))
     return workers
