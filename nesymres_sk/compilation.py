@@ -41,7 +41,8 @@ _logger = logging.getLogger("nesymres_sk")
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 
 _SCALARS = {int: types.int64, float: types.float64, bool: types.boolean, type(None): types.void}
-#: Modules whose kernels one process compiles; each takes about as long as the others.
+#: Modules whose kernels one process compiles; each takes about as long as the others. They stand above this one,
+#: hence by name; a module that is missing here is compiled where it is needed.
 _GROUPS = (
     ("nesymres_sk.search.random_skeletons",),
     ("nesymres_sk.expressions._kernels",),
@@ -173,6 +174,7 @@ def _leave(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for(module: str) -> None:
+    """Let the process that compiles a module finish, if there is one."""
     worker = (_workers or {}).get(module)
     if worker is None:
         return
