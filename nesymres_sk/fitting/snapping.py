@@ -21,11 +21,12 @@ from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.fitting.factoring import factor
 from nesymres_sk.fitting.numbers import nearest_simple
+from nesymres_sk.fitting.phases import PERIODIC, turn_phases
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
 from nesymres_sk.fitting.selection import constants_length, structure_length
 from nesymres_sk.fitting.tidying import tidy
 
-_ADD, _SUB, _NEG = (v.operator_token(name) for name in ("add", "sub", "neg"))
+_ABS, _ADD, _SUB, _NEG = (v.operator_token(name) for name in ("abs", "add", "sub", "neg"))
 #: Standard errors within which two constants count as one.
 _MAX_DEVIATION = 2.6
 #: Largest increase of n * log(mean squared error): 99 % of a chi-squared variable with one degree of freedom.
@@ -66,13 +67,27 @@ def _simplify(expression: Expression, error: float, target: Target, deadline: De
     """Needless terms dropped, common factors pulled out, constants set to simple numbers."""
     for _ in range(2):  # terms that vanish may leave constants that can be snapped in their turn
         start = expression
-        expression, error = _drop_summands(expression, error, target, deadline)
+        expression, error = _turn_phases(expression, error, target)
+        expression, error = _drop_idle(expression, error, target, deadline)
         expression, error = _drop_terms(expression, error, target, deadline)
         expression, error = _factor(expression, error, target)
         expression, error = _snap_numbers(expression, error, target, deadline)
         if expression.tokens == start.tokens:
             break
     return expression, error
+
+
+def _turn_phases(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:
+    """Phases that are nothing or simple, or at least small, in place of others."""
+    if not expression.constants or not any(token in expression.tokens for token in PERIODIC):
+        return expression, error
+    _, _, jacobian = target.linearise(expression)
+    turned = turn_phases(expression, _errors(jacobian, error, target).tolist())
+    trial = None if turned is expression else canonical(turned)
+    if trial is None:
+        return expression, error
+    trial, trial_error = refine(trial, target)
+    return (trial, trial_error) if _accepts(trial_error, error, target) else (expression, error)
 
 
 def _factor(expression: Expression, error: float, target: Target) -> tuple[Expression, float]:
@@ -116,16 +131,16 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
     return target.n_effective * (math.log(new) - math.log(old)) <= ratio
 
 
-def _drop_summands(
+def _drop_idle(
     expression: Expression, error: float, target: Target, deadline: Deadline
 ) -> tuple[Expression, float]:
-    """Leave out operands of sums that are nothing on the rows, whatever they may be elsewhere.
+    """Leave out what does nothing on the rows, whatever it may do elsewhere: operands of sums, moduli.
 
     A term with a constant factor is found by that constant; ``(0.1*x1)**(900*x2)`` has none.
     """
     ratio = math.log(max(target.n_effective, 2.0))
     for _ in range(expression.complexity):
-        trials = [Expression.from_tree(tree) for tree in _without_a_summand(expression.to_tree())]
+        trials = [Expression.from_tree(tree) for tree in _without_one(expression.to_tree())]
         for trial, trial_error in zip(trials, target.errors(trials).tolist(), strict=True):
             if deadline.passed:
                 return expression, error
@@ -143,15 +158,18 @@ def _drop_summands(
     return expression, error
 
 
-def _without_a_summand(node: Node) -> Iterator[Node]:
-    """Trees in which one sum or difference has lost one of its operands."""
+def _without_one(node: Node) -> Iterator[Node]:
+    """Trees in which one sum or difference has lost one of its operands, or a modulus is its operand."""
     if len(node) == 1 or node[0] == v.CONSTANT:
         return
+    if node[0] == _ABS:
+        yield node[1]
+        yield (_NEG, node[1])
     if node[0] in (_ADD, _SUB):
         yield node[1]
         yield node[2] if node[0] == _ADD else (_NEG, node[2])
     for i in range(1, len(node)):
-        for child in _without_a_summand(node[i]):
+        for child in _without_one(node[i]):
             yield (*node[:i], child, *node[i + 1 :])
 
 
