@@ -131,9 +131,7 @@ def _accepts(error: float, reference: float, target: Target, ratio: float = _MAX
     return target.n_effective * (math.log(new) - math.log(old)) <= ratio
 
 
-def _drop_idle(
-    expression: Expression, error: float, target: Target, deadline: Deadline
-) -> tuple[Expression, float]:
+def _drop_idle(expression: Expression, error: float, target: Target, deadline: Deadline) -> tuple[Expression, float]:
     """Leave out what does nothing on the rows, whatever it may do elsewhere: operands of sums, moduli.
 
     A term with a constant factor is found by that constant; ``(0.1*x1)**(900*x2)`` has none.

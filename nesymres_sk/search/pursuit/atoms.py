@@ -1,7 +1,8 @@
 """Functions with inner constants that sums of many terms are made of, on a grid of these constants.
 
 An atom is ``m * g(a*u + c*w + b)``: ``g`` is one of a few shapes, ``u`` a column, a product or a quotient of two, ``w``
-another column or nothing, and ``m`` a column or 1. Operands are scaled to values from -1/2 to 1/2, so that one grid
+another column or nothing, and ``m`` a column or 1. In exponentials, ``u`` and ``w`` may be logarithms of columns, which
+makes powers, their products and ``x1**a * exp(c*x2)``. Operands are scaled to values from -1/2 to 1/2, so that one grid
 suits columns of any unit, and so do the steps of a refinement.
 """
 
@@ -23,13 +24,16 @@ from nesymres_sk.search.pursuit.views import Part, divides
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_ADD, _NEG, _SQUARE, _LOG = (v.operator_token(name) for name in ("add", "neg", "square", "log"))
+_ADD, _NEG, _SQUARE, _EXP, _LOG = (v.operator_token(name) for name in ("add", "neg", "square", "exp", "log"))
 #: Columns up to which quotients and sums of two are operands, too.
 _FEW = 6
 #: Distance from a singularity that an argument keeps, as a part of the operand's range.
 _MARGIN = 1e-3
 #: Factor between the spans of two columns beyond which sums are tried where both weigh the same, too.
 _UNEQUAL = 2.0
+
+#: How much faster than a power the factor beside it grows: powers of both, in scaled operands.
+_PACES = (0.3, 1.0, 3.0)
 
 _RATES = tuple(2.0 * np.pi * periods for periods in (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.15, 1.4, 1.7, 2.0, 2.5, 3.0))
 _PHASES = tuple(np.pi * k / 4.0 for k in range(4))
@@ -172,7 +176,7 @@ class Dictionary:
         alone = [(i, -1, 0.0, -1) for i in (*range(d), *pairs)]
         alone += [(i, -1, 0.0, m) for i in range(d) for m in modulators]
         alone += self._sums(allowed)
-        raised = [(i, -1, 0.0, -1) for i in logarithms]
+        raised = [(i, -1, 0.0, -1) for i in logarithms] + self._powers(logarithms, allowed)
         blocks = [
             self._on_grid(index, [*alone, *raised] if index == _EXPONENTIAL else alone)
             for index, shape in enumerate(SHAPES)
@@ -242,8 +246,14 @@ class Dictionary:
             offset -= c * w.middle / w.span
         if shape == _EXPONENTIAL:
             coefficient *= float(np.exp(offset))
-            # the exponential of a logarithm is a power
-            node = power(u.node[1], rate) if u.node[0] == _LOG else (v.operator_token("exp"), inner)
+            if u.node[0] == _LOG:  # the exponential of a logarithm is a power
+                raised = [power(u.node[1], rate)]
+                if atom.second >= 0:
+                    pace = c / w.span
+                    raised.append(power(w.node[1], pace) if w.node[0] == _LOG else (_EXP, scaled(pace, w.node)))
+                node = product(raised)
+            else:
+                node = (_EXP, inner)
         else:
             inner = (_ADD, inner, constant(offset / unit))
             node = (v.operator_token(SHAPES[shape].operator), (_NEG, (_SQUARE, inner)) if shape == _BELL else inner)
@@ -290,6 +300,13 @@ class Dictionary:
             ratios = [natural] if 1.0 / _UNEQUAL < natural < _UNEQUAL else [natural, 1.0]
             sums += [(i, j, sign * ratio, -1) for ratio in ratios for sign in (1.0, -1.0)]
         return sums
+
+    def _powers(self, logarithms: Sequence[int], allowed: Callable[[str], bool]) -> list[tuple[int, int, float, int]]:
+        """Powers of a column times powers or exponentials of a column: exponentials of sums with a logarithm."""
+        if not allowed("mul") or len(self._columns) > _FEW:
+            return []
+        pairs = [*combinations(logarithms, 2), *((i, j) for i in logarithms for j in range(len(self._columns)))]
+        return [(i, j, sign * ratio, -1) for i, j in pairs for ratio in _PACES for sign in (1.0, -1.0)]
 
     @staticmethod
     def _on_grid(shape: int, which: Sequence[tuple[int, int, float, int]]) -> Atoms:
