@@ -95,7 +95,9 @@ def r2(found: Array, truth: Array) -> float:
     """Coefficient of determination; minus infinity if any value is undefined."""
     if not np.isfinite(found).all():
         return -np.inf
-    return float(1.0 - np.mean((found - truth) ** 2) / np.var(truth))
+    unit = float(np.abs(truth).max()) or 1.0  # squares of some laws' values overflow
+    with np.errstate(over="ignore"):
+        return float(1.0 - np.mean(((found - truth) / unit) ** 2) / np.var(truth / unit))
 
 
 def judging_places(problem: Problem, seed: int) -> tuple[Table, Table]:

@@ -165,6 +165,8 @@ def test_r2_and_same_law():
     truth = np.linspace(1, 2, 100)
     assert r2(truth, truth) == 1.0
     assert r2(np.full(100, truth.mean()), truth) == pytest.approx(0.0)
+    assert r2(1e200 * truth, 1e200 * truth) == 1.0
+    assert r2(np.full(100, 1e200), truth) == -np.inf
     assert is_same_law(truth * (1 + 5e-5), truth)
     assert not is_same_law(truth * (1 + 5e-4), truth)
     assert not is_same_law(np.full(100, np.nan), truth)
