@@ -49,6 +49,8 @@ def turn_phases(expression: Expression, errors: Sequence[float]) -> Expression:
             continue
         number, factor = found
         phase = constants[number] * factor
+        if not math.isfinite(phase) or not factor:  # beyond the range of float64
+            continue
         turns, turned = _plainest(phase, errors[number] * abs(factor))
         if turned != phase:
             constants[number] = turned / factor

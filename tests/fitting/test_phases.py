@@ -34,6 +34,13 @@ def test_phases_are_at_most_half_a_turn(phase):
     assert abs(turned.constants[0]) <= math.pi
 
 
+@pytest.mark.parametrize("constants", [(1e200, 1e200), (1e-200, 1e-200), (-1e300, 1e308)])
+def test_phases_beyond_the_range_are_left_alone(constants):
+    for text in ("sin(C*(x1+C))", "cos(C*(C-x1))"):
+        turned = turn_phases(parse(text).with_constants(constants), [0.0, 0.0])
+        assert np.isfinite(turned.constants).all()
+
+
 def test_equations_without_phases_are_left_alone():
     for text in ("x1+7.3", "sin(7.3*x1)", "sin(exp(x1+7.3))", "x1*sin(x2)"):
         expression = parse(text)
