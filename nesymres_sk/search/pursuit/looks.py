@@ -107,12 +107,12 @@ class Looks:
             yield self._quotients(_IDENTITY, False)
             yield self._quotients(_IDENTITY, True)
         yield self._products(False)
+        if whole and self._allows("add", "mul"):
+            yield lambda: self._matcher.additive(_IDENTITY, self._quadratic, self._allows, deadline)
         if self._allows("mul", "div"):
             yield from self._of_fewer_columns(deadline, whole)
             if whole:
                 yield self._groups(_IDENTITY, replaced=True)
-        if whole and self._allows("add", "mul"):
-            yield lambda: self._matcher.additive(_IDENTITY, self._quadratic, self._allows, deadline)
         yield from (self._sums(link, polynomial, 2) for link in (_INVERSE, _ROOT, _EXPONENTIAL) if link in self._links)
         if self._allows("div"):
             for monomials in (False, True):

@@ -42,6 +42,8 @@ _N_KNOWN = 6
 _RENEWALS = 3
 #: Views that are looked at after an exact match, this one included.
 _FURTHER_VIEWS = 3
+#: Part of the time that the first call takes: what it has not looked at by then may not have its turn for long.
+_FIRST_TURN = 0.2
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
 _MOST_INNER = 4
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
@@ -81,6 +83,7 @@ class PursuitProposer(Proposer):
         self._looks = Looks(rows.X, rows.y, weight, given, grammar, rng)
         self._deadline = Deadline()
         self._given: set[int] = set()
+        self._is_first = True
         self._queue: Iterator[Look] = iter(())
         self._waiting: Look | None = None
         self._allowed = grammar.tokens.copy()
@@ -91,11 +94,14 @@ class PursuitProposer(Proposer):
 
         The best of each length and those of the shortest description come first, in turns.
 
-        With a deadline a call ends as soon as there are enough, so that others have their turns, too. Without one there
-        may be no other call: what finds most for its time is always looked at, the rest while there are too few.
+        With a deadline a call ends as soon as there are enough, so that others have their turns, too; the first takes a
+        part of the time all the same. Without one there may be no other call: what finds most for its time is always
+        looked at, the rest while there are too few.
         """
         self._deadline = deadline
         timed = math.isfinite(deadline.at)
+        turn = deadline.slice(_FIRST_TURN if self._is_first else 0.0) if timed else deadline
+        self._is_first = False
         close: list[tuple[float, Expression]] = []
         solved: list[Candidate] = []
         further = _FURTHER_VIEWS
@@ -109,7 +115,7 @@ class PursuitProposer(Proposer):
                 renewals += 1
                 self._queue = self._looks.tasks(self._known(), deadline)
                 continue
-            if len(close) >= n and (timed or not look.productive):
+            if len(close) >= n and (turn.passed or not look.productive):
                 self._waiting = look
                 break
             found = self._with_errors(look.task())
