@@ -42,8 +42,9 @@ _N_KNOWN = 6
 _RENEWALS = 3
 #: Views that are looked at after an exact match, this one included.
 _FURTHER_VIEWS = 3
-#: Part of the time that the first call takes: what it has not looked at by then may not have its turn for long.
-_FIRST_TURN = 0.2
+#: Part of the time that the first call takes, since what it leaves may not have its turn for long, and seconds that are
+#: not counted: a search that is hardly longer needs them for the others.
+_FIRST_TURN, _NOT_COUNTED = 0.25, 1.0
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
 _MOST_INNER = 4
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
@@ -100,7 +101,8 @@ class PursuitProposer(Proposer):
         """
         self._deadline = deadline
         timed = math.isfinite(deadline.at)
-        turn = deadline.slice(_FIRST_TURN if self._is_first else 0.0) if timed else deadline
+        part = _FIRST_TURN * max(deadline.remaining - _NOT_COUNTED, 0.0) if self._is_first else 0.0
+        turn = Deadline(part) if timed else deadline
         self._is_first = False
         close: list[tuple[float, Expression]] = []
         solved: list[Candidate] = []
