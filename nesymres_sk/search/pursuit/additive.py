@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 #: Functions of a sum beside the base.
 _MOST_ATOMS = 4
 #: Sums that are extended, families of functions that each is extended by, and sums that are refined to the end.
-_BEAM, _FAMILIES, _FINALISTS = 3, 32, 16
+_BEAM, _FAMILIES, _FINALISTS = 3, 24, 12
 #: Sums whose functions are chosen anew, and how often; another time only if the error falls below this part.
 _REVISED, _REVISIONS, _WORTH_ANOTHER = 2, 2, 0.3
 #: Steps of a first and of a full refinement, and of one that is to end at rounding.
