@@ -26,10 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(startup.report(args.seed))
         elif suite == "measured":
             from nesymres_sk.benchmarks import measured
+            from nesymres_sk.benchmarks.suites import selected_names
 
             try:
-                text = measured.report(args.estimator, args.time, args.seed, args.jobs, verbose=args.verbose)
-            except ImportError as error:
+                names = selected_names(suite, tuple(measured.TABLES), args.problems)
+                text = measured.report(args.estimator, args.time, args.seed, args.jobs, names, args.verbose)
+            except (ImportError, ValueError) as error:
                 _parser().error(str(error))
             print(text, end="\n\n")
         else:
@@ -40,17 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_suite(suite: str, args: argparse.Namespace) -> None:
     from nesymres_sk.benchmarks import report, runner
     from nesymres_sk.benchmarks.results import Results
-    from nesymres_sk.benchmarks.suites import load_suite
+    from nesymres_sk.benchmarks.suites import load_suite, selected
     from nesymres_sk.benchmarks.sums import draw_sums
     from nesymres_sk.benchmarks.unseen import draw_suite
 
     random = {"unseen": draw_suite, "sums": draw_sums}
-    if suite in random:
-        number = args.number or 100
-        # how many are drawn at once decides which they are
-        suite, problems = f"{suite}-{number}", random[suite](number, args.seed)
-    else:
-        problems = load_suite(suite, args.problems)
+    try:
+        if suite in random:
+            number = args.number or 100
+            problems = selected(suite, random[suite](number, args.seed), args.problems)
+            suite = f"{suite}-{number}"  # how many are drawn at once decides which they are
+        else:
+            problems = load_suite(suite, args.problems)
+    except ValueError as error:
+        _parser().error(str(error))
     times = sorted(set(args.time))
     estimators = [
         name

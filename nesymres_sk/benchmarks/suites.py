@@ -74,11 +74,29 @@ def load_suite(suite: str, containing: str | None = None) -> list[Problem]:
         ]
     else:
         problems = _read(suite)
-    if containing is not None:
-        problems = [p for p in problems if any(part.strip() in p.name for part in containing.split(","))]
-        if not problems:
-            raise ValueError(f"no problem of suite {suite!r} has {containing!r} in its name")
-    return list(problems)
+    return selected(suite, problems, containing)
+
+
+def selected(suite: str, problems: Sequence[Problem], containing: str | None) -> list[Problem]:
+    """The problems of a suite whose name contains one of some comma-separated texts, all of them by default."""
+    names = set(selected_names(suite, [problem.name for problem in problems], containing))
+    return [problem for problem in problems if problem.name in names]
+
+
+def selected_names(suite: str, names: Sequence[str], containing: str | None) -> list[str]:
+    """Names that contain one of some comma-separated texts.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+    """
+    if containing is None:
+        return list(names)
+    found = [name for name in names if any(part.strip() in name for part in containing.split(","))]
+    if not found:
+        raise ValueError(f"no problem of suite {suite!r} has {containing!r} in its name")
+    return found
 
 
 def _with_irrelevant(problem: Problem) -> Problem:

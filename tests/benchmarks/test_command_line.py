@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from nesymres_sk.benchmarks import measured
 from nesymres_sk.benchmarks.__main__ import main
 from nesymres_sk.benchmarks.results import read_rows
 
@@ -40,7 +41,25 @@ def test_fitting_suite_prints_its_report(capsys, monkeypatch: pytest.MonkeyPatch
     assert capsys.readouterr().out == "report of 7 skeletons, seed 3\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--suite", "keijzer"], ["--suite", "nguyen", "--estimator", "magic"]])
+def test_measured_tables_are_chosen_by_their_names(capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        measured, "report", lambda estimators, times, seed, jobs, names, verbose: f"{estimators} on {' '.join(names)}"
+    )
+    assert main(["--suite", "measured", "--estimator", "prior", "--problems", "iris,diabetes"]) == 0
+    assert capsys.readouterr().out == "['prior'] on diabetes iris\n\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--suite", "keijzer"],
+        ["--suite", "nguyen", "--estimator", "magic"],
+        ["--suite", "nguyen", "--problems", "Korns"],
+        ["--suite", "sums", "--number", "2", "--problems", "Korns"],
+        ["--suite", "measured", "--problems", "Korns"],
+    ],
+)
 def test_wrong_arguments_are_explained(arguments: list[str], capsys):
     with pytest.raises(SystemExit) as error:
         main(arguments)

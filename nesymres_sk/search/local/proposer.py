@@ -24,7 +24,7 @@ from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.local.matching import Matcher
 from nesymres_sk.search.local.mutations import Mutator
-from nesymres_sk.search.local.prefix import Prefix, to_expression, to_prefix
+from nesymres_sk.search.local.prefix import Prefix, regrouped, to_expression, to_prefix
 from nesymres_sk.table import Table
 
 #: Rows on which terms are matched, and calls after which new ones are drawn.
@@ -164,7 +164,8 @@ class LocalSearch(Proposer):
             if len(found) >= n or deadline.passed:
                 break
             self._visits[parent.expression.tokens] = self._visits.get(parent.expression.tokens, 0) + 1
-            matches = self._matcher.matches(self._loosened(parent.prefix), _PLACES, _EACH)
+            prefix = regrouped(self._loosened(parent.prefix), self._random)
+            matches = self._matcher.matches(prefix, _PLACES, _EACH)
             # the scale one by one: its square may be beyond the range of numbers
             promise = [match.error / unit / unit / self._bar(match.complexity) for match in matches]
             best = 0

@@ -2,8 +2,9 @@
 
 An atom is ``m * g(a*u + c*w + b)``: ``g`` is one of a few shapes, ``u`` a column, a product or a quotient of two, ``w``
 another column or nothing, and ``m`` a column or 1. In exponentials, ``u`` and ``w`` may be logarithms of columns, which
-makes powers, their products and ``x1**a * exp(c*x2)``. Operands are scaled to values from -1/2 to 1/2, so that one grid
-suits columns of any unit, and so do the steps of a refinement.
+makes powers, their products and ``x1**a * exp(c*x2)``; in hyperbolic tangents ``u`` may be one, which makes Hill's
+saturation ``x1**a / (K + x1**a)``. Operands are scaled to values from -1/2 to 1/2, so that one grid suits columns of
+any unit, and so do the steps of a refinement.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _ADD, _NEG, _SQUARE, _EXP, _LOG = (v.operator_token(name) for name in ("add", "n
 _FEW = 6
 #: Distance from a singularity that an argument keeps, as a part of the operand's range.
 _MARGIN = 1e-3
+#: Offset up to which the exponential of twice as much is a number.
+_LARGEST_EXPONENT = 300.0
 #: Factor between the spans of two columns beyond which sums are tried where both weigh the same, too.
 _UNEQUAL = 2.0
 
@@ -176,9 +179,11 @@ class Dictionary:
         alone = [(i, -1, 0.0, -1) for i in (*range(d), *pairs)]
         alone += [(i, -1, 0.0, m) for i in range(d) for m in modulators]
         alone += self._sums(allowed)
-        raised = [(i, -1, 0.0, -1) for i in logarithms] + self._powers(logarithms, allowed)
+        raised = {_EXPONENTIAL: [(i, -1, 0.0, -1) for i in logarithms] + self._powers(logarithms, allowed)}
+        if allowed("div"):
+            raised[_STEP] = [(i, -1, 0.0, -1) for i in logarithms]
         blocks = [
-            self._on_grid(index, [*alone, *raised] if index == _EXPONENTIAL else alone)
+            self._on_grid(index, alone + raised.get(index, []))
             for index, shape in enumerate(SHAPES)
             if allowed(shape.operator) and (index != _BELL or allowed("square"))
         ]
@@ -244,7 +249,8 @@ class Dictionary:
             w = self._operands[int(atom.second)]
             inner = (_ADD, inner, scaled(c / w.span / unit, w.node))
             offset -= c * w.middle / w.span
-        if shape == _EXPONENTIAL:
+        is_number = abs(offset) < _LARGEST_EXPONENT
+        if shape == _EXPONENTIAL and is_number:
             coefficient *= float(np.exp(offset))
             if u.node[0] == _LOG:  # the exponential of a logarithm is a power
                 raised = [power(u.node[1], rate)]
@@ -254,6 +260,9 @@ class Dictionary:
                 node = product(raised)
             else:
                 node = (_EXP, inner)
+        elif shape == _STEP and u.node[0] == _LOG and is_number:  # tanh(z) is 1 - 2/(1 + exp(2*z))
+            raised_twice = scaled(float(np.exp(2.0 * offset)), power(u.node[1], 2.0 * rate))
+            node = (_ADD, constant(1.0), quotient(constant(-2.0), (_ADD, constant(1.0), raised_twice)))
         else:
             inner = (_ADD, inner, constant(offset / unit))
             node = (v.operator_token(SHAPES[shape].operator), (_NEG, (_SQUARE, inner)) if shape == _BELL else inner)

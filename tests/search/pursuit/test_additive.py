@@ -31,6 +31,7 @@ LAWS = [
     "0.4*sqrt(x1)*exp(-0.75*x2) + 0.3*x1 - 0.04*x1**2",
     "1.3*x1**0.7/x2**1.2 + 2*sin(1.9*x3 + 0.4)",
     "2*x1**1.7*exp(-1.6*x1) - 3*log(x2 + 0.3)",
+    "2.5*x1**3.2/(4.1 + x1**3.2) - 0.8*x1 + 2*sin(1.9*x3 + 0.4)",
 ]
 
 
@@ -106,6 +107,16 @@ def test_the_units_do_not_matter(unit: float) -> None:
     y = evaluate(parse(LAWS[1]), X)
     found = sums(X * [1.0, 1e9, 1e-9], unit * y)
     assert best_error(found, X * [1.0, 1e9, 1e-9], unit * y) < 1e-18
+
+
+@pytest.mark.parametrize("law", ["tanh(4*x1 - 5) + 0.3*x2**2", "exp(-2*x1) + sin(2*x2)"])
+def test_columns_may_be_far_from_zero(law: str) -> None:
+    X = points()
+    y = evaluate(parse(law), X)
+    far = 1e6 + X
+    found = sums(far, y)
+    # warnings of overflow would fail; ten of sixteen digits are lost to the offset
+    assert best_error(found, far, y) < 1e-8
 
 
 def test_noise_moves_the_constants_a_little_and_adds_nothing() -> None:
