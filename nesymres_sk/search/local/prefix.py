@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 
 Prefix = tuple[int | float, ...]
 
-_ADD, _SUB, _MUL, _DIV, _NEG, _INV = (v.operator_token(name) for name in ("add", "sub", "mul", "div", "neg", "inv"))
-#: Operators of sums and products: what joins, what joins the inverse of its second operand, and what inverts.
-_CHAINS = {
-    _ADD: (_ADD, _SUB, _NEG),
-    _SUB: (_ADD, _SUB, _NEG),
-    _MUL: (_MUL, _DIV, _INV),
-    _DIV: (_MUL, _DIV, _INV),
-}
 _ARITY: tuple[int, ...] = tuple(v.ARITY.tolist())
+
+
+class _Chain(NamedTuple):
+    """Operators of sums, or of products: what joins two operands, the first with the inverse of the second, inverts."""
+
+    join: int
+    join_inverse: int
+    invert: int
+
+
+_SUM, _PRODUCT = (
+    _Chain(*(v.operator_token(name) for name in names)) for names in (("add", "sub", "neg"), ("mul", "div", "inv"))
+)
+_CHAINS = {token: chain for chain in (_SUM, _PRODUCT) for token in (chain.join, chain.join_inverse)}
 
 
 def to_prefix(expression: Expression) -> Prefix:
@@ -85,47 +91,44 @@ def regrouped(prefix: Prefix, random: Random) -> Prefix:
 
     ``a + b - c`` becomes ``(a - c) + b``, for example: any two operands may come to lie in one subtree.
     """
-    return _regrouped(prefix, subtree_ends(prefix), 0, random)
+    return _regrouped(prefix, 0, random)[0]
 
 
-def _regrouped(prefix: Prefix, ends: Sequence[int], start: int, random: Random) -> Prefix:
+def _regrouped(prefix: Prefix, start: int, random: Random) -> tuple[Prefix, int]:
+    """The subtree that begins at a position, regrouped, and the position after it."""
     item = prefix[start]
     chain = _CHAINS.get(item) if type(item) is int else None
     if chain is None:
-        out: Prefix = (item,)
-        child = start + 1
+        subtree: Prefix = (item,)
+        end = start + 1
         for _ in range(arity(item)):
-            out += _regrouped(prefix, ends, child, random)
-            child = ends[child]
-        return out
-    operands: list[tuple[bool, Prefix]] = []  # whether it is inverted
-    _gather(prefix, ends, start, False, chain, operands, random)
+            operand, end = _regrouped(prefix, end, random)
+            subtree += operand
+        return subtree, end
+    operands, end = _operands(prefix, start, chain, random)
     random.shuffle(operands)
-    inverted, result = operands[0]
-    for other_inverted, operand in operands[1:]:
-        if inverted and not other_inverted:
-            inverted, result = False, (chain[1], *operand, *result)
+    is_inverse, subtree = operands[0]
+    for other_is_inverse, operand in operands[1:]:
+        if is_inverse and not other_is_inverse:
+            is_inverse, subtree = False, (chain.join_inverse, *operand, *subtree)
         else:
-            result = (chain[0 if inverted == other_inverted else 1], *result, *operand)
-    return (chain[2], *result) if inverted else result
+            join = chain.join if is_inverse == other_is_inverse else chain.join_inverse
+            subtree = (join, *subtree, *operand)
+    return ((chain.invert, *subtree) if is_inverse else subtree), end
 
 
-def _gather(
-    prefix: Prefix,
-    ends: Sequence[int],
-    start: int,
-    inverted: bool,
-    chain: tuple[int, int, int],
-    operands: list[tuple[bool, Prefix]],
-    random: Random,
-) -> None:
-    """Collect the operands of nested sums, or products."""
+def _operands(prefix: Prefix, start: int, chain: _Chain, random: Random) -> tuple[list[tuple[bool, Prefix]], int]:
+    """Operands of nested sums, or products, and whether the inverse of each is meant; the position after them."""
     item = prefix[start]
-    first = start + 1
-    if type(item) is int and item in chain[:2]:
-        _gather(prefix, ends, first, inverted, chain, operands, random)
-        _gather(prefix, ends, ends[first], inverted != (item == chain[1]), chain, operands, random)
-    elif type(item) is int and item == chain[2]:
-        _gather(prefix, ends, first, not inverted, chain, operands, random)
-    else:
-        operands.append((inverted, _regrouped(prefix, ends, start, random)))
+    if type(item) is not int or item not in chain:
+        operand, end = _regrouped(prefix, start, random)
+        return [(False, operand)], end
+    operands, end = _operands(prefix, start + 1, chain, random)
+    if item == chain.invert:
+        return _inverted(operands), end
+    others, end = _operands(prefix, end, chain, random)
+    return operands + (_inverted(others) if item == chain.join_inverse else others), end
+
+
+def _inverted(operands: list[tuple[bool, Prefix]]) -> list[tuple[bool, Prefix]]:
+    return [(not is_inverse, operand) for is_inverse, operand in operands]
