@@ -1,11 +1,10 @@
 """Which columns of a table a search is given, and when it is given others.
 
 The search reads ten columns. It starts with those on which the target depends: a column that does nothing costs time
-and fits noise. What the best equation leaves over
-shows what it lacks: a column whose effect a stronger one hides in the target is seen in the residual. So from time to
-time the columns are screened again, and where others than the present ones are useful, the search goes on with the
-columns of its best equation and these. Equations that these columns suffice for are carried over, so that at any moment
-there is one archive, in the columns of the present stage.
+and fits noise. What the best equation leaves over shows what it lacks: a column whose effect a stronger one hides in
+the target is seen in the residual. So from time to time the columns are screened again, and where others than the
+present ones are useful, the search goes on with the columns of its best equation and these. Equations that these
+columns suffice for are carried over, so that at any moment there is one archive, in the columns of the present stage.
 """
 
 from __future__ import annotations
