@@ -62,6 +62,17 @@ def test_near_misses_lead_to_the_law(law, start):
     assert climb(law, start) < 1e-20
 
 
+def test_functions_are_matched_to_operands_in_any_order(monkeypatch):
+    table = problem("exp(-x1**2)*x2 + sin(x2)")
+    proposer = search(table, archive_of(table, "x1 + exp(x1) + sin(x2)"))
+    shown = set()
+    monkeypatch.setattr(proposer._matcher, "matches", lambda prefix, *numbers: shown.add(prefix) or [])
+    for _ in range(5):
+        proposer.propose(20, Deadline())
+    assert len(shown) > 1
+    assert len({tuple(sorted(prefix)) for prefix in shown}) == 1
+
+
 def test_nothing_is_proposed_twice_and_everything_keeps_the_rules():
     table = problem("exp(-x1**2)*x2 + sin(x2)")
     operators = ["add", "mul", "exp", "sin"]
