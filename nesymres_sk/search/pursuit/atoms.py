@@ -179,16 +179,17 @@ class Dictionary:
         alone = [(i, -1, 0.0, -1) for i in (*range(d), *pairs)]
         alone += [(i, -1, 0.0, m) for i in range(d) for m in modulators]
         alone += self._sums(allowed)
+        usual = {
+            index: alone
+            for index, shape in enumerate(SHAPES)
+            if allowed(shape.operator) and (index != _BELL or allowed("square"))
+        }
+        # their trees have neither an exponential nor a hyperbolic tangent
         raised = {_EXPONENTIAL: [(i, -1, 0.0, -1) for i in logarithms] + self._powers(logarithms, allowed)}
         if allowed("div"):
             raised[_STEP] = [(i, -1, 0.0, -1) for i in logarithms]
-        blocks = [
-            self._on_grid(index, alone + raised.get(index, []))
-            for index, shape in enumerate(SHAPES)
-            if allowed(shape.operator) and (index != _BELL or allowed("square"))
-        ]
-        none = self._on_grid(_WAVE, [])
-        atoms = Atoms.joined([none, *blocks])
+        blocks = [self._on_grid(i, [*usual.get(i, []), *raised.get(i, [])]) for i in range(len(SHAPES))]
+        atoms = Atoms.joined(blocks)
         values = self.evaluate(atoms)[0]
         usable = np.isfinite(values).all(axis=1)
         self.atoms, self.values = atoms[usable], values[usable]
@@ -314,7 +315,9 @@ class Dictionary:
         """Powers of a column times powers or exponentials of a column: exponentials of sums with a logarithm."""
         if not allowed("mul") or len(self._columns) > _FEW:
             return []
-        pairs = [*combinations(logarithms, 2), *((i, j) for i in logarithms for j in range(len(self._columns)))]
+        pairs = list(combinations(logarithms, 2))
+        if allowed("exp"):
+            pairs += [(i, j) for i in logarithms for j in range(len(self._columns))]
         return [(i, j, sign * ratio, -1) for i, j in pairs for ratio in _PACES for sign in (1.0, -1.0)]
 
     @staticmethod
