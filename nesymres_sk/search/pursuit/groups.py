@@ -170,9 +170,10 @@ class GroupSearch:
         hessian = np.zeros((k, k))
         hessian[np.triu_indices(k)] = coefficients
         spread = self._logs.std(axis=1)
+        varies = np.ptp(self._logs, axis=1) > LEAST_RANGE  # a column may be constant on the rows of one sign
         values, vectors = np.linalg.eigh((hessian + hessian.T) * spread[:, None] * spread)
         order = np.argsort(-np.abs(values))[:_DIRECTIONS]
-        return [vectors[:, i] / spread for i in order]
+        return [np.where(varies, vectors[:, i] / np.where(varies, spread, 1.0), 0.0) for i in order]
 
     def _refined_direction(self, direction: Array) -> tuple[float, Array]:
         """Error and direction after Gauss-Newton steps with a polynomial as the function of the group."""

@@ -110,6 +110,16 @@ def test_columns_of_any_sign(law: str) -> None:
     assert min((error_of(equation, law, X) for equation in found), default=1.0) < 1e-16
 
 
+def test_a_column_may_be_constant_on_the_rows_of_one_sign() -> None:
+    X = points(d=3)
+    X[:, 0] -= 2.0
+    X[X[:, 0] > 0.0, 1] = 3.0  # the directions are sought on these rows, which are more
+    law = "x3*(20 + x1*x2)"
+    for signed in (X, X * [-1.0, 1.0, 1.0]):
+        found = equations(signed, evaluate(parse(law), signed))
+        assert min((error_of(equation, law, signed) for equation in found), default=1.0) < 1e-16
+
+
 def test_exponents_are_simple_despite_noise() -> None:
     X = points(n=300)
     law = "x1*x2/(1 + 0.4*x3**2/x4)"
