@@ -173,7 +173,8 @@ class GroupSearch:
         varies = np.ptp(self._logs, axis=1) > LEAST_RANGE  # a column may be constant on the rows of one sign
         values, vectors = np.linalg.eigh((hessian + hessian.T) * spread[:, None] * spread)
         order = np.argsort(-np.abs(values))[:_DIRECTIONS]
-        return [np.where(varies, vectors[:, i] / np.where(varies, spread, 1.0), 0.0) for i in order]
+        directions = [np.where(varies, vectors[:, i] / np.where(varies, spread, 1.0), 0.0) for i in order]
+        return [direction for direction in directions if direction.any()]
 
     def _refined_direction(self, direction: Array) -> tuple[float, Array]:
         """Error and direction after Gauss-Newton steps with a polynomial as the function of the group."""

@@ -118,6 +118,8 @@ def test_a_column_may_be_constant_on_the_rows_of_one_sign() -> None:
     for signed in (X, X * [-1.0, 1.0, 1.0]):
         found = equations(signed, evaluate(parse(law), signed))
         assert min((error_of(equation, law, signed) for equation in found), default=1.0) < 1e-16
+    noisy = X[:, 0] ** 2 * (1.0 + 0.1 * np.random.default_rng(1).normal(size=len(X)))
+    assert equations(X[:, :2], noisy)  # one direction of two is that of the constant column
 
 
 def test_exponents_are_simple_despite_noise() -> None:
