@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.effects import MOST_ROWS, EffectScreen
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.machine import evaluate
-from nesymres_sk.fitting.selection import choose
+from nesymres_sk.fitting.selection import Descriptions, choose
 from nesymres_sk.knowledge import Knowledge
 from nesymres_sk.search.pursuit.groups import columns_of_law
 from nesymres_sk.table import Table
@@ -68,15 +69,12 @@ class Stage:
     def choice(self, rule: str) -> tuple[list[Entry], int]:
         """The Pareto front, and which equation of it a rule of :mod:`nesymres_sk.fitting.selection` chooses."""
         front = self.archive.front()
-        best = choose(
-            [(entry.expression, entry.error) for entry in front],
-            rule,
-            n_rows=self.table.n_effective,
-            n_variables=self.n_columns,
-            floor=self.table.floor,
-            variance=self.table.variance,
-        )
-        return front, best
+        equations = [(entry.expression, entry.error) for entry in front]
+        return front, choose(equations, rule, floor=self.table.floor, describe=self._descriptions)
+
+    @cached_property
+    def _descriptions(self) -> Descriptions:
+        return Descriptions(self.table, self.n_columns)
 
 
 class Rescreening:

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.operators import OPERATORS
 from nesymres_sk.fitting.numbers import simple_number_cost
+from nesymres_sk.fitting.residuals import residuals_length
+from nesymres_sk.table import Table
 
 RULES = ("mdl", "paper", "accuracy", "best")
 
@@ -33,6 +35,12 @@ _OPERATOR_COST = {
 }
 _COMMUTATIVE = (v.operator_token("add"), v.operator_token("mul"))
 _ARITY: list[int] = v.ARITY.tolist()
+#: Weight of an equation's own code against that of the residuals. The code counts one spelling of a tree, and the same
+#: ones of a sum or a product, but equations have more, and what constants gain by fitting noise is no gain of
+#: residuals left out.
+_EQUATION = 0.5
+#: What is added to this weight, divided by the number of rows: with a handful all of the code counts.
+_MORE_FOR_FEW = 4.0
 
 
 def structure_length(expression: Expression, n_variables: int) -> float:
@@ -77,38 +85,52 @@ def constants_length(expression: Expression, information: float) -> tuple[float,
     return total, n_fitted
 
 
-def description_length(
-    expression: Expression, error: float, n_rows: float, n_variables: int, floor: float, variance: float
-) -> float:
+def description_length(expression: Expression, residuals: float, n_rows: float, n_variables: int) -> float:
     """Nats that describe the target with an equation.
 
     Parameters
     ----------
     expression : Expression
         Fitted equation.
-    error : float
-        Its mean squared error.
+    residuals : float
+        Nats for what it leaves over, see :func:`nesymres_sk.fitting.residuals.residuals_length`.
     n_rows : float
         Number of observations.
     n_variables : int
         Number of columns that it could have used.
-    floor : float
-        Error below which only rounding is left.
-    variance : float
-        Variance of the target. An equation with as many constants as there are rows explains nothing.
     """
     constants, n_fitted = constants_length(expression, n_rows)
-    freedom = n_rows - n_fitted
-    if freedom >= 1.0:
-        noise = error * n_rows / freedom  # unbiased: constants absorb noise, which matters for short tables
-    else:
-        noise = max(error, variance)
-    residuals = 0.5 * n_rows * math.log(max(noise, floor))
     # The correction of AICc (Hurvich and Tsai 1989), the noise being one more constant: in a table of eight rows a few
     # constants reach any accuracy, and of the thousands of equations of a search some do. Nothing for long tables.
     n_free = n_fitted + 1
-    few_rows = n_free * (n_free + 1) / max(freedom - 2.0, 0.5)
-    return residuals + structure_length(expression, n_variables) + constants + few_rows
+    few_rows = n_free * (n_free + 1) / max(n_rows - n_fitted - 2.0, 0.5)
+    weight = min(1.0, _EQUATION + _MORE_FOR_FEW / n_rows)
+    return residuals + weight * (structure_length(expression, n_variables) + constants) + few_rows
+
+
+class Descriptions:
+    """Description lengths of the equations of one table, each computed once.
+
+    Parameters
+    ----------
+    table : Table
+    n_variables : int
+        Number of columns that equations could use.
+    """
+
+    def __init__(self, table: Table, n_variables: int) -> None:
+        self._table = table
+        self._n_variables = n_variables
+        self._lengths: dict[Expression, float] = {}
+
+    def __call__(self, expression: Expression, error: float) -> float:
+        """Nats for an equation with its mean squared error on all rows."""
+        if expression not in self._lengths:
+            residuals = residuals_length(expression, error, self._table)
+            self._lengths[expression] = description_length(
+                expression, residuals, self._table.n_effective, self._n_variables
+            )
+        return self._lengths[expression]
 
 
 def scores(losses: Sequence[float], complexities: Sequence[int]) -> list[float]:
@@ -134,10 +156,8 @@ def choose(
     front: Sequence[tuple[Expression, float]],
     rule: str,
     *,
-    n_rows: float,
-    n_variables: int,
     floor: float,
-    variance: float,
+    describe: Callable[[Expression, float], float],
 ) -> int:
     """Index of the equation that a rule chooses.
 
@@ -146,8 +166,10 @@ def choose(
     front : sequence of (Expression, float)
         Pareto front in order of complexity, each equation with its mean squared error.
     rule : {"mdl", "paper", "accuracy", "best"}
-    n_rows, n_variables, floor, variance
-        See :func:`description_length`.
+    floor : float
+        Error below which only rounding is left.
+    describe : callable
+        Description length of an equation with an error, as of :class:`Descriptions`.
 
     Returns
     -------
@@ -165,7 +187,4 @@ def choose(
         return int(score.argmax())
     if rule != "mdl":
         raise ValueError(f"selection must be one of {', '.join(RULES)}, got {rule!r}")
-    lengths = [
-        description_length(expression, error, n_rows, n_variables, floor, variance) for expression, error in front
-    ]
-    return int(np.argmin(lengths))
+    return int(np.argmin([describe(expression, error) for expression, error in front]))

@@ -11,7 +11,7 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.fitting.numbers import simple_number_cost
-from nesymres_sk.fitting.selection import choose
+from nesymres_sk.fitting.selection import Descriptions, choose
 from nesymres_sk.judge import FitOptions, Judge
 from nesymres_sk.prior.problems import sample_problems
 from nesymres_sk.prior.recipes import RECIPES
@@ -29,14 +29,7 @@ def chosen(problem, skeleton, closed):
     front = [(entry.expression, entry.error) for entry in archive.front()]
     if not front:
         return None, table
-    index = choose(
-        front,
-        "mdl",
-        n_rows=table.n_effective,
-        n_variables=problem.X.shape[1],
-        floor=table.floor,
-        variance=table.variance,
-    )
+    index = choose(front, "mdl", floor=table.floor, describe=Descriptions(table, problem.X.shape[1]))
     return front[index], table
 
 
