@@ -264,9 +264,10 @@ class Judge:
             over = self._snapping + now - started > share * now if timed else share < 1.0
             if over and entry.error > _NEARLY_EXACT * self.table.floor:
                 break
-            snapped = self._fit_rest(snap(entry.expression, self._sample, self.end))
+            floor = self.table.floor_beside(self.archive.front()[-1].error)
+            snapped = self._fit_rest(snap(entry.expression, replace(self._sample, floor=floor), self.end))
             error = self.table.error(snapped)
-            if not self._is_as_good(error, entry.error):
+            if not self._is_as_good(error, entry.error, floor):
                 snapped = self._fit_rest(entry.expression)
                 error = self.table.error(snapped)
             self.archive.swap(entry, replace(entry, expression=snapped, error=error, snapped=True))
@@ -280,9 +281,9 @@ class Judge:
         # the optimum of the sample is so near that one step, of all the rows, leaves less than the noise
         return refine(equation, self._target, free, max_steps=1, deadline=self.end)[0]
 
-    def _is_as_good(self, error: float, reference: float) -> bool:
+    def _is_as_good(self, error: float, reference: float, floor: float) -> bool:
         """Whether simple constants from the sample hold on all rows, within the noise."""
-        new, old = (max(value, self.table.floor) for value in (error, reference))
+        new, old = (max(value, floor) for value in (error, reference))
         return bool(self.table.n_effective * (np.log(new) - np.log(old)) < _MAX_LOSS_OF_FIT)
 
 

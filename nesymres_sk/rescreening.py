@@ -69,12 +69,14 @@ class Stage:
     def choice(self, rule: str) -> tuple[list[Entry], int]:
         """The Pareto front, and which equation of it a rule of :mod:`nesymres_sk.fitting.selection` chooses."""
         front = self.archive.front()
-        equations = [(entry.expression, entry.error) for entry in front]
-        return front, choose(equations, rule, floor=self.table.floor, describe=self._descriptions)
+        floor = self.table.floor_beside(front[-1].error)
+        describe = self._descriptions.setdefault(floor, Descriptions(self.table, self.n_columns, floor))
+        return front, choose([(entry.expression, entry.error) for entry in front], rule, floor=floor, describe=describe)
 
     @cached_property
-    def _descriptions(self) -> Descriptions:
-        return Descriptions(self.table, self.n_columns)
+    def _descriptions(self) -> dict[float, Descriptions]:
+        """By the error that is rounding."""
+        return {}
 
 
 class Rescreening:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
+from nesymres_sk.rounding import is_single, rounding_error
 from nesymres_sk.scaling import column_scales, generic, scale_of
 
 #: Tables up to this size are sorted and equal rows merged, so that neither the order of the rows nor the choice
@@ -24,6 +25,10 @@ _CHUNK = 65_536
 _NATURAL_RANGE = (1e-60, 1e60)
 #: Relative errors (mean squared error over variance) below this are rounding: all such equations are exact.
 EXACT = 1e-24
+#: Share of the variance up to which rounding to decimals is like that of the arithmetic: about six digits.
+_FINE = 1e-10
+#: Part of the error by rounding below which an equation shows that nothing was rounded.
+_UNROUNDED = 0.01
 #: Weights from this power of two on are whole numbers whether they count anything or not.
 _LARGEST_COUNT = 53
 #: Relative precision of a target in double precision, and in single precision, to which it may have been rounded.
@@ -131,12 +136,28 @@ class Table:
         """Mean squared error of the scaled target below which only rounding is left.
 
         The second term is the rounding of the target itself, which dominates if its mean is far from zero, or if all
-        its values are numbers of single precision. The rounding errors of those grow with the target, so that taken
-        for noise they would speak against the simple constants of the law.
+        its values are numbers of single precision or of few decimals. The rounding errors of those are functions of
+        the target, so that taken for noise they would speak against the simple constants of the law.
         """
         with np.errstate(over="ignore", under="ignore"):
-            precision = _SINGLE if np.array_equal(self.y.astype(np.float32), self.y) else _DOUBLE
-        return max(EXACT * self.variance, precision**2 * float(np.mean(np.square(self.scaled_y))), 1e-300)
+            precision = _SINGLE if is_single(self.y) else _DOUBLE
+        errors = [EXACT * self.variance, precision**2 * float(np.mean(np.square(self.scaled_y))), 1e-300]
+        if self.rounding <= _FINE * self.variance and not np.array_equal(self.y, np.rint(self.y)):
+            errors.append(self.rounding)  # what comes as near as this to so many digits is the law
+        return max(errors)
+
+    @cached_property
+    def rounding(self) -> float:
+        """Mean squared error of the scaled target that rounding to decimals may have made, 0 if there was none."""
+        return float((np.sqrt(rounding_error(self.y)) / self.y_scale) ** 2)
+
+    def floor_beside(self, error: float) -> float:
+        """Mean squared error below which equations are equal, where the most accurate one has this error.
+
+        That is what rounding to decimals may have made, unless the most accurate equation shows that there was none:
+        whole numbers of a law are as few digits.
+        """
+        return max(self.floor, self.rounding) if error > _UNROUNDED * self.rounding else self.floor
 
     def subset(self, n_rows: int, rng: np.random.Generator) -> Table:
         """Table of at most ``n_rows`` rows, drawn without replacement, with the same scales."""

@@ -137,3 +137,23 @@ def test_magnitudes_of_nature_are_natural():
     for scale in (1e-42, 1.0, 1e36):
         assert Table.prepare(scale * x, x[:, 0] / scale).natural
     assert not Table.prepare(1e80 * x, x[:, 0]).natural
+
+
+def test_fine_rounding_is_below_the_floor(data):
+    X, y = data
+    rounded = Table.prepare(X, np.round(y, 6))
+    assert rounded.floor == rounded.rounding == pytest.approx(0.25e-12 / rounded.y_scale**2)
+    assert Table.prepare(X, y).floor < 1e-20
+    coarse = Table.prepare(X, np.round(y, 3))
+    assert coarse.rounding > coarse.floor
+    whole = Table.prepare(X, np.round(1e7 * y))
+    assert whole.rounding > whole.floor
+
+
+def test_coarse_rounding_counts_unless_an_equation_is_more_exact(data):
+    X, y = data
+    table = Table.prepare(X, np.round(y, 3))
+    assert table.floor_beside(table.rounding) == table.rounding
+    assert table.floor_beside(1e-3 * table.rounding) == table.floor
+    unrounded = Table.prepare(X, y)
+    assert unrounded.floor_beside(1.0) == unrounded.floor

@@ -38,7 +38,7 @@ _FACTORS = np.array(
 _NORMAL = 0.5 * math.log(2.0 * math.pi * math.e)
 
 
-def residuals_length(expression: Expression, error: float, table: Table) -> float:
+def residuals_length(expression: Expression, error: float, table: Table, floor: float) -> float:
     """Nats that describe the target of a table when the values of an equation are known.
 
     Parameters
@@ -48,6 +48,8 @@ def residuals_length(expression: Expression, error: float, table: Table) -> floa
     error : float
         Its mean squared error on all rows, in units of the square of the table's ``y_scale``.
     table : Table
+    floor : float
+        Error below which only rounding is left.
 
     Returns
     -------
@@ -55,12 +57,12 @@ def residuals_length(expression: Expression, error: float, table: Table) -> floa
         For normal noise and many rows, half of the number of rows times the logarithm of ``error``.
     """
     n = table.n_effective
-    floor = 0.5 * n * math.log(table.floor)
+    least = 0.5 * n * math.log(floor)
     free = np.array([not math.isfinite(simple_number_cost(value)) for value in expression.constants], dtype=bool)
     if n - free.sum() < 1.0:
-        return 0.5 * n * math.log(max(error, table.variance, table.floor))  # an interpolation explains nothing
-    if error <= table.floor:
-        return floor
+        return 0.5 * n * math.log(max(error, table.variance, floor))  # an interpolation explains nothing
+    if error <= floor:
+        return least
     plain = 0.5 * n * math.log(error)
     rows = slice(None, None, -(-table.n_rows // _MOST_ROWS))
     values, jacobian = evaluate_with_gradient(expression, table.X[rows])
@@ -73,7 +75,7 @@ def residuals_length(expression: Expression, error: float, table: Table) -> floa
             return plain
         residuals = residuals / math.sqrt(of_rows)
         residuals /= np.maximum(1.0 - _leverages(jacobian[:, free], weight) / n, _LEAST_REST)
-    return max(plain + n * _code(residuals, weight), floor)
+    return max(plain + n * _code(residuals, weight), least)
 
 
 def _leverages(jacobian: Array, weight: Array) -> Array:

@@ -116,17 +116,20 @@ class Descriptions:
     table : Table
     n_variables : int
         Number of columns that equations could use.
+    floor : float
+        Error below which only rounding is left.
     """
 
-    def __init__(self, table: Table, n_variables: int) -> None:
+    def __init__(self, table: Table, n_variables: int, floor: float) -> None:
         self._table = table
         self._n_variables = n_variables
+        self._floor = floor
         self._lengths: dict[Expression, float] = {}
 
     def __call__(self, expression: Expression, error: float) -> float:
         """Nats for an equation with its mean squared error on all rows."""
         if expression not in self._lengths:
-            residuals = residuals_length(expression, error, self._table)
+            residuals = residuals_length(expression, error, self._table, self._floor)
             self._lengths[expression] = description_length(
                 expression, residuals, self._table.n_effective, self._n_variables
             )

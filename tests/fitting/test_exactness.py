@@ -29,7 +29,7 @@ def chosen(problem, skeleton, closed):
     front = [(entry.expression, entry.error) for entry in archive.front()]
     if not front:
         return None, table
-    index = choose(front, "mdl", floor=table.floor, describe=Descriptions(table, problem.X.shape[1]))
+    index = choose(front, "mdl", floor=table.floor, describe=Descriptions(table, problem.X.shape[1], table.floor))
     return front[index], table
 
 

@@ -53,7 +53,7 @@ def test_mdl_does_not_believe_an_interpolation():
     rng = np.random.default_rng(0)
     table = Table.prepare(rng.uniform(1.0, 2.0, (3, 1)), rng.uniform(1.0, 2.0, 3))
     front = list(zip([MEAN, LINE, LAW, LONG], [table.variance, 0.9 * table.variance, 0.8, 1e-30], strict=True))
-    assert choose(front, "mdl", floor=table.floor, describe=Descriptions(table, 1)) == 0
+    assert choose(front, "mdl", floor=table.floor, describe=Descriptions(table, 1, table.floor)) == 0
 
 
 def test_accuracy_takes_the_smallest_loss_and_the_shortest_of_exact_ones():
@@ -113,14 +113,14 @@ def test_noise_is_not_explained_whatever_the_number_of_candidates(degrees):
         equations = [s.with_constants(c) for s, c in zip(skeletons, fit.constants, strict=True) if np.isfinite(c).all()]
         front = [(equation, table.error(equation)) for equation in [MEAN.with_constants([table.mean]), *equations]]
         front = [(equation, error) for equation, error in front if np.isfinite(error)]
-        assert choose(front, "accuracy", floor=table.floor, describe=Descriptions(table, 2)) != 0
-        n_found += choose(front, "mdl", floor=table.floor, describe=Descriptions(table, 2)) != 0
+        assert choose(front, "accuracy", floor=table.floor, describe=Descriptions(table, 2, table.floor)) != 0
+        n_found += choose(front, "mdl", floor=table.floor, describe=Descriptions(table, 2, table.floor)) != 0
     assert n_found <= 2  # of as good an equation, x1 + x2
 
 
 def test_lengths_are_computed_once(monkeypatch):
     table = Table.prepare(np.arange(1.0, 20.0)[:, None], np.arange(1.0, 20.0) ** 1.5)
-    describe = Descriptions(table, 1)
+    describe = Descriptions(table, 1, table.floor)
     first = describe(LINE, 0.3)
     monkeypatch.setattr("nesymres_sk.fitting.selection.residuals_length", None)
     assert describe(LINE, 0.3) == first
