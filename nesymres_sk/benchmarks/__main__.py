@@ -24,19 +24,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from nesymres_sk.benchmarks import startup
 
             print(startup.report(args.seed))
-        elif suite == "measured":
-            from nesymres_sk.benchmarks import measured
-            from nesymres_sk.benchmarks.suites import selected_names
-
-            try:
-                names = selected_names(suite, tuple(measured.TABLES), args.problems)
-                text = measured.report(args.estimator, args.time, args.seed, args.jobs, names, args.verbose)
-            except (ImportError, ValueError) as error:
-                _parser().error(str(error))
-            print(text, end="\n\n")
+        elif suite in ("measured", "tables"):
+            _predict_tables(suite, args)
         else:
             _run_suite(suite, args)
     return 0
+
+
+def _predict_tables(suite: str, args: argparse.Namespace) -> None:
+    from nesymres_sk.benchmarks import folder, measured
+    from nesymres_sk.benchmarks.suites import selected_names
+
+    try:
+        if suite == "measured":
+            names: Sequence[str] = tuple(measured.TABLES)
+        elif args.folder is None:
+            raise ValueError("the suite tables needs --folder")
+        else:
+            names = folder.files(args.folder)
+        names = selected_names(suite, names, args.problems)
+        text = measured.report(args.estimator, args.time, args.seed, args.jobs, names, args.verbose, suite)
+    except (ImportError, ValueError) as error:
+        _parser().error(str(error))
+    print(text, end="\n\n")
 
 
 def _run_suite(suite: str, args: argparse.Namespace) -> None:
@@ -82,9 +92,9 @@ def _run_suite(suite: str, args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nesymres_sk.benchmarks", description="Compare symbolic regressors.")
-    parser.add_argument(
-        "--suite", nargs="+", required=True, choices=[*SUITES, "unseen", "sums", "measured", "fitting", "startup"]
-    )
+    others = ("unseen", "sums", "measured", "tables", "fitting", "startup")
+    parser.add_argument("--suite", nargs="+", required=True, choices=[*SUITES, *others])
+    parser.add_argument("--folder", type=Path, help="where the files of the suite tables are, such as those of PMLB")
     parser.add_argument("--estimator", nargs="+", default=["ours"], choices=NAMES)
     parser.add_argument(
         "--finetune", nargs="+", default=[], choices=FINETUNE, help="also ours, default, network, backbone fine-tuned"

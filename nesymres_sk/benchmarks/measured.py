@@ -1,7 +1,7 @@
 """Tables of measurements: no law is known, and what counts is the prediction of rows that were not fitted to.
 
-The data come with scikit-learn and statsmodels. Beside the estimators of the other suites there are two that search for
-no equation: linear regression and a random forest.
+The data come with scikit-learn and statsmodels, or are files of the user's. Beside the estimators of the other suites
+there are two that search for no equation: linear regression and a random forest.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nesymres_sk.benchmarks import folder
 from nesymres_sk.benchmarks.estimators import ESTIMATORS, Options
 from nesymres_sk.benchmarks.metrics import length, r2
 from nesymres_sk.benchmarks.report import table
@@ -132,13 +134,17 @@ class Fit:
 
 
 def load(name: str) -> tuple[Array, Array]:
-    """Columns of shape (n, d), d at most 10, and target of shape (n,) of a table.
+    """Columns of shape (n, d) and target of shape (n,) of a table of :data:`TABLES`, or of a file.
 
     Raises
     ------
     ImportError
         If the table comes with statsmodels, and that is not installed.
+    ValueError
+        If a file has too few rows or columns.
     """
+    if name not in TABLES:
+        return folder.read(Path(name))
     try:
         columns, target = TABLES[name]()
     except ImportError as error:
@@ -186,6 +192,7 @@ def report(
     jobs: int = 1,
     names: Sequence[str] = tuple(TABLES),
     verbose: bool = False,
+    suite: str = "measured",
 ) -> str:
     """Markdown table of the estimators and the baselines.
 
@@ -200,14 +207,16 @@ def report(
     jobs : int, default 1
         Fits side by side, one core each.
     names : sequence of str
-        Tables.
+        Tables, or paths of files.
     verbose : bool, default False
         Also a table with the median R² of each table of data.
+    suite : str, default "measured"
+        Title.
 
     Raises
     ------
-    ImportError
-        If statsmodels is not installed, before anything is fitted.
+    ImportError, ValueError
+        If statsmodels is not installed, or a file is no table that can be fitted, before anything is fitted.
     """
     for name in names:
         load(name)
@@ -218,13 +227,16 @@ def report(
     fits = _fits([(*case, seed) for case in plan], jobs)
     linear = {(fit.name, fit.split): fit.r2 for fit in fits if fit.estimator == "linear"}
     groups = {line: [fit for fit in fits if (fit.estimator, fit.limit) == line] for line in series}
-    text = f"### measured: {len(names)} tables, {N_SPLITS} divisions each\n\n"
+    text = f"### {suite}: {len(names)} tables, {N_SPLITS} divisions each\n\n"
     text += table(HEADER, [_line(*line, group, linear) for line, group in groups.items()])
     if verbose:
         titles = ("table", *(_title(*line) for line in series))
-        text += "\n\n" + table(titles, [(name, *(_median(group, name) for group in groups.values())) for name in names])
+        medians = [(folder.name(name), *(_median(group, name) for group in groups.values())) for name in names]
+        text += "\n\n" + table(titles, medians)
     for failed in (fit for fit in fits if fit.failure is not None):
-        text += f"\n\n{failed.estimator} failed on {failed.name}, division {failed.split}: {failed.failure}"
+        text += (
+            f"\n\n{failed.estimator} failed on {folder.name(failed.name)}, division {failed.split}: {failed.failure}"
+        )
     return text
 
 

@@ -43,7 +43,9 @@ def test_fitting_suite_prints_its_report(capsys, monkeypatch: pytest.MonkeyPatch
 
 def test_measured_tables_are_chosen_by_their_names(capsys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        measured, "report", lambda estimators, times, seed, jobs, names, verbose: f"{estimators} on {' '.join(names)}"
+        measured,
+        "report",
+        lambda estimators, times, seed, jobs, names, verbose, suite: f"{estimators} on {' '.join(names)}",
     )
     assert main(["--suite", "measured", "--estimator", "prior", "--problems", "iris,diabetes"]) == 0
     assert capsys.readouterr().out == "['prior'] on diabetes iris\n\n"
