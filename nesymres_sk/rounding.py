@@ -1,6 +1,6 @@
 """How far the numbers of a target were rounded before they came here.
 
-Tables are often texts: their numbers have four to nine digits, or were printed from single precision. What is lost by
+Tables are often texts: their numbers have a few digits, or were printed from single precision. What is lost by
 that is no noise. It is a function of the columns, the same in all rows that are equal, which a search can learn, so
 that a long equation describes the rounding of a short law.
 """
@@ -49,8 +49,9 @@ def rounding_error(y: Array) -> float:
         if _is_rounded(y, coarsest):  # to decimals, as most tables are, and not to digits
             places = coarsest
         units = 10.0**-places
+        few = y[:_FEW_ROWS]
         shortest = _OF_SINGLE[0] <= digits <= _OF_SINGLE[1]
-        if shortest and np.array_equal(y.astype(np.float32).astype(str).astype(np.float64), y):
+        if shortest and np.array_equal(few.astype(np.float32).astype(str).astype(np.float64), few):
             units = np.maximum(units, _SINGLE * np.abs(y))
         error = float(_SQUARE * np.mean(np.square(units)))
     return error if np.isfinite(error) else 0.0

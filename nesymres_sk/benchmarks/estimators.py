@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable
@@ -45,11 +46,12 @@ class Options:
 class Found:
     """A fitted equation: values on new points, tree, and text in ``x1``, ``x2`` and so on.
 
-    ``n_fitted`` is the number of skeletons whose constants were fitted, where it is known.
+    ``n_fitted`` is the number of skeletons whose constants were fitted, where it is known. In the tree of an equation on
+    a table of more than ten columns, ``x1`` is the first that it uses; there is none if it uses more than ten.
     """
 
     predict: Callable[[Array], Array]
-    expression: Expression
+    expression: Expression | None
     equation: str
     n_fitted: int | None = None
 
@@ -117,8 +119,7 @@ def _fit_own(
     width = {} if options.beam_size is None else {"beam_size": options.beam_size}
     model = kind(max_time=max_time, random_state=options.seed, n_jobs=1, device="cpu", finetune=finetune, **width)
     model.fit(X, y)
-    expression = parse(model.equation_, names=_column_names(X))
-    return Found(model.predict, expression, model.equation_, getattr(model, "n_fitted_", None))
+    return Found(model.predict, _tree(model.equation_, X), model.equation_, getattr(model, "n_fitted_", None))
 
 
 def fit_gplearn(X: Array, y: Array, options: Options) -> Found:
@@ -147,7 +148,13 @@ def fit_gplearn(X: Array, y: Array, options: Options) -> Found:
             break
         model.set_params(generations=model.generations + 1)
         generation_time = time.perf_counter() - started
-    return Found(model.predict, gplearn_expression(model._program.program), str(model._program))
+    program = model._program.program
+    if X.shape[1] > v.MAX_VARIABLES:
+        places = {column: place for place, column in enumerate(sorted({n for n in program if isinstance(n, int)}))}
+        program = [places[node] if isinstance(node, int) else node for node in program]
+        if len(places) > v.MAX_VARIABLES:
+            return Found(model.predict, None, str(model._program))
+    return Found(model.predict, gplearn_expression(program), str(model._program))
 
 
 def _protected_exp(x: Array) -> Array:
@@ -189,11 +196,19 @@ def fit_operon(X: Array, y: Array, options: Options) -> Found:
     )
     model.fit(X, y)
     text = model.get_model_string(model.model_, 15, _column_names(X))
-    return Found(model.predict, parse(text, names=_column_names(X)), text)
+    return Found(model.predict, _tree(text, X), text)
 
 
 def _column_names(X: Array) -> list[str]:
-    return [v.TOKENS[v.variable(column)] for column in range(X.shape[1])]
+    return [f"x{column + 1}" for column in range(X.shape[1])]
+
+
+def _tree(text: str, X: Array) -> Expression | None:
+    names = _column_names(X)
+    if len(names) > v.MAX_VARIABLES:
+        used = set(re.findall(r"\bx\d+\b", text))
+        names = [name for name in names if name in used]
+    return parse(text, names=names) if len(names) <= v.MAX_VARIABLES else None
 
 
 ESTIMATORS: dict[str, Callable[[Array, Array, Options], Found]] = {

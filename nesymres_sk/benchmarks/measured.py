@@ -167,7 +167,8 @@ def fit(name: str, split: int, estimator: str, limit: float | None, seed: int = 
                 predict = _baseline(estimator, X_train, y_train)
             else:
                 found = ESTIMATORS[estimator](X_train, y_train, Options(limit, seed))
-                predict, n_nodes = found.predict, length(found.expression)
+                predict = found.predict
+                n_nodes = None if found.expression is None else length(found.expression)
             seconds = time.perf_counter() - started
             value = r2(predict(X_test), y_test)
         except Exception as error:  # a peer's failure must not end the run; it is shown and counts as no prediction

@@ -168,6 +168,7 @@ def fit(problem: Problem, case: Case) -> Row:
             warnings.simplefilter("ignore")  # peers warn of overflow all the time
             found = ESTIMATORS[case.estimator](X, y, options)
             seconds, processor_seconds = time.perf_counter() - started, time.process_time() - processor
+            assert found.expression is not None  # problems have at most ten columns
             result = score(problem, found.predict, found.expression, case.seed)
     except Exception as error:  # one failure of a peer must not end an hour's run; it is shown and counted
         seconds, processor_seconds = time.perf_counter() - started, time.process_time() - processor

@@ -75,7 +75,8 @@ def residuals_length(expression: Expression, error: float, table: Table, floor: 
             return plain
         residuals = residuals / math.sqrt(of_rows)
         residuals /= np.maximum(1.0 - _leverages(jacobian[:, free], weight) / n, _LEAST_REST)
-    return max(plain + n * _code(residuals, weight), least)
+        normal, students = _codes(residuals, weight)
+    return max(plain + min(n * normal, n * students + _NAME), least)
 
 
 def _leverages(jacobian: Array, weight: Array) -> Array:
@@ -90,13 +91,10 @@ def _leverages(jacobian: Array, weight: Array) -> Array:
     return np.asarray(np.square(left[:, values > _RANK * values[0]]).sum(axis=1) / weight)
 
 
-def _code(residuals: Array, weight: Array) -> float:
-    """Nats per row of the best code, without the constant of the normal one."""
+def _codes(residuals: Array, weight: Array) -> tuple[float, float]:
+    """Nats per row with normal noise and with the best of Student's t, without the constant of the normal one."""
     squares = np.square(residuals)
     mean = float(weight @ squares)
-    normal = 0.5 * math.log(mean)
-    if not math.isfinite(normal):
-        return normal
     # the scale of Student's t by maximum likelihood, for all degrees of freedom at once
     degrees = _DEGREES[:, None]
     log_scale = np.full(len(_DEGREES), math.log(mean) - 1.0)
@@ -108,5 +106,4 @@ def _code(residuals: Array, weight: Array) -> float:
         log_scale += np.clip(excess / np.maximum(slope, 1e-3), -3.0, 3.0)
     ratios = squares / (degrees * np.exp(log_scale)[:, None])
     lengths = 0.5 * log_scale - _FACTORS + 0.5 * (_DEGREES + 1.0) * (np.log1p(ratios) @ weight) - _NORMAL
-    lengths += _NAME / (1.0 / float(np.square(weight).sum()))
-    return min(normal, float(lengths.min()))
+    return 0.5 * math.log(mean), float(lengths.min())

@@ -71,3 +71,15 @@ def test_report(tmp_path: Path, frame: pd.DataFrame, capsys: pytest.CaptureFixtu
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in printed.splitlines() if row.startswith("|")]
     assert rows[-1][0] == "line"
     assert rows[-1][3] == "1.000"
+
+
+def test_wide_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.uniform(1.0, 2.0, size=(60, 14)), columns=[f"c{i}" for i in range(14)])
+    wide.assign(y=wide["c11"] * wide["c13"]).to_csv(tmp_path / "wide.csv", index=False)
+    assert main(["--suite", "tables", "--folder", str(tmp_path), "--estimator", "default", "--verbose"]) == 0
+    printed = capsys.readouterr().out
+    assert "failed" not in printed
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in printed.splitlines() if row.startswith("|")]
+    assert rows[4][:4] == ["default", "10 s", "1.000", "1.000"]
+    assert rows[4][5] == "3"
