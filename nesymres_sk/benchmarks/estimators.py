@@ -46,8 +46,8 @@ class Options:
 class Found:
     """A fitted equation: values on new points, tree, and text in ``x1``, ``x2`` and so on.
 
-    ``n_fitted`` is the number of skeletons whose constants were fitted, where it is known. In the tree of an equation on
-    a table of more than ten columns, ``x1`` is the first that it uses; there is none if it uses more than ten.
+    ``n_fitted`` is the number of skeletons whose constants were fitted, where it is known. Where a table has more than
+    ten columns, ``x1`` of the tree is the first that the equation uses; there is no tree if it uses more than ten.
     """
 
     predict: Callable[[Array], Array]
