@@ -25,6 +25,22 @@ def X():
     return np.random.default_rng(0).uniform(-1, 1, (400, 50))
 
 
+def test_the_rounding_of_a_target_earns_no_longer_equation():
+    X = np.random.default_rng(0).integers(1, 40, (300, 2)).astype(float)
+    X[:, 1] += 0.5
+    law, longer = ("mul C x1", [1.0 / 6.0]), ("add mul C x1 mul C sin mul C x1", [1.0 / 6.0, 1.9e-4, 2.0943951])
+    y = X[:, 0] / 6.0
+    rounded = stages_of(X, np.round(y, 3)).stage
+    noisy = stages_of(X, y + 1.9e-4 * np.sin(2.0943951 * X[:, 0]) + 1e-4 * np.sin(1e4 * X[:, 1])).stage
+    for stage, chosen in ((rounded, 0), (noisy, 1)):
+        keep(stage, *law)
+        keep(stage, *longer)
+        front, best = stage.choice("mdl")
+        assert len(front) == 2
+        assert best == chosen
+    assert rounded.archive.front()[-1].error < 0.5 * rounded.archive.front()[0].error
+
+
 def test_narrow_tables_of_which_all_columns_matter_have_one_stage(X):
     stages = stages_of(X[:, :5], X[:, :5].sum(axis=1))
     assert stages.stage.columns.tolist() == list(range(5))

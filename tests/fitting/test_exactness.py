@@ -66,3 +66,17 @@ def test_laws_are_found_exactly(form, share):
         )
     assert n_exact >= share * len(problems)
     assert n_plain >= 0.88 * n_exact
+
+
+def test_constants_of_a_rounded_target_become_simple():
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 9, (100, 3)).astype(float)[
+        rng.integers(0, 100, 900)
+    ]  # each rounding error is made again and again
+    table = Table.prepare(X, np.round((X[:, 0] + X[:, 1] + X[:, 2]) / 6.0, 3))
+    archive = Archive(table.floor)
+    judge = Judge(table, FitOptions(), Deadline(), Deadline(), np.random.default_rng(0), archive)
+    judge.try_out([Candidate(Expression.from_names("add add mul C x1 mul C x2 mul C x3"), 0.0)], closed=False)
+    judge.snap_front()
+    assert [entry.expression.constants for entry in archive.front()] == [(1.0 / 6.0,)]
+    assert table.floor < archive.front()[0].error < table.rounding

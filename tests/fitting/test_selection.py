@@ -144,6 +144,8 @@ def test_an_equation_counts_more_where_rows_are_few():
         return description_length(LAW.with_constants([2.0]), 0.0, n_rows, 1)
 
     assert cost(8) > cost(20) > cost(100)
+    equation = LAW.with_constants([2.0])
+    assert cost(1e12) == pytest.approx(0.5 * (structure_length(equation, 1) + constants_length(equation, 1e12)[0]))
 
 
 def test_constants_that_few_rows_cannot_carry_do_not_pay():
