@@ -70,9 +70,8 @@ def test_laws_are_found_exactly(form, share):
 
 def test_constants_of_a_rounded_target_become_simple():
     rng = np.random.default_rng(0)
-    X = rng.integers(1, 9, (100, 3)).astype(float)[
-        rng.integers(0, 100, 900)
-    ]  # each rounding error is made again and again
+    X = rng.integers(1, 9, (100, 3)).astype(float)
+    X = X[rng.integers(0, 100, 900)]  # each rounding error is made again and again
     table = Table.prepare(X, np.round((X[:, 0] + X[:, 1] + X[:, 2]) / 6.0, 3))
     archive = Archive(table.floor)
     judge = Judge(table, FitOptions(), Deadline(), Deadline(), np.random.default_rng(0), archive)
