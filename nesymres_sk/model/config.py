@@ -13,6 +13,7 @@ TOTAL = "total"
 HALF = "half"
 SCIENTIFIC = "scientific"
 ENCODINGS = (TOTAL, HALF, SCIENTIFIC)
+_MAY_BE_NONE = ("n_latent_layers", "n_inducing")
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,18 @@ class ModelConfig:
     tokens: tuple[str, ...] = v.TOKENS
 
     def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self) if field.type == "int"):
+            value, least = getattr(self, name), 0 if name in _MAY_BE_NONE else 1
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
         if self.architecture not in (PERCEIVER, SET_TRANSFORMER):
             raise ValueError(f"architecture is {PERCEIVER!r} or {SET_TRANSFORMER!r}, got {self.architecture!r}")
         if self.number_encoding not in ENCODINGS:
             raise ValueError(f"number_encoding is one of {', '.join(ENCODINGS)}, got {self.number_encoding!r}")
+        if self.architecture == SET_TRANSFORMER and self.n_inducing == 0:
+            raise ValueError(f"the architecture {SET_TRANSFORMER} needs inducing points: n_inducing of at least 1")
+        if self.max_variables > v.MAX_VARIABLES:
+            raise ValueError(f"max_variables is at most {v.MAX_VARIABLES}, got {self.max_variables}")
         if self.width % self.n_heads:
             raise ValueError(f"width {self.width} is not a multiple of n_heads {self.n_heads}")
         if self.n_positions <= self.max_length:

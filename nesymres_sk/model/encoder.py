@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from nesymres_sk.model.config import ModelConfig
+from nesymres_sk.model.config import SCIENTIFIC, ModelConfig
 from nesymres_sk.model.layers import Attention, FeedForward
 from nesymres_sk.model.numbers import FEATURES, LOG_SCALE_FEATURES, encode_log_scales, encode_numbers
 
@@ -34,7 +35,11 @@ class PointEmbedding(nn.Module):
         """[B, N, columns] to [B, N, width]."""
         features = encode_numbers(points, present, self.encoding)
         scales = self.scales(encode_log_scales(log_scales, present).flatten(1))
-        hidden = self.numbers(features.flatten(2)) + scales[:, None]
+        # bits are exact in bfloat16, of a mantissa it would leave eight bits
+        exact = torch.autocast(points.device.type, enabled=False) if self.encoding == SCIENTIFIC else nullcontext()
+        with exact:
+            numbers = self.numbers(features.flatten(2))
+        hidden = numbers + scales[:, None]
         result: Tensor = self.norm(self.hidden(self.activation(hidden)))
         return result
 

@@ -45,6 +45,11 @@ def read_index(directory: Path | None = None) -> dict[str, dict[str, Any]]:
     """Entries of the registry by name; empty if there is none.
 
     Each entry has ``shards`` (a list of ``file`` and ``sha256``), ``parameters`` and ``trained``.
+
+    Raises
+    ------
+    ValueError
+        If the file is something else.
     """
     path = (directory or weights_directory()) / INDEX
     if not path.is_file():
@@ -53,6 +58,8 @@ def read_index(directory: Path | None = None) -> dict[str, dict[str, Any]]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) and "shards" in e for e in entries.values()):
+        raise ValueError(f"{path} is not a registry, a JSON object with an entry for each name; restore the file")
     result: dict[str, dict[str, Any]] = entries
     return result
 
@@ -177,15 +184,18 @@ def register(
     Raises
     ------
     FileNotFoundError, ValueError
-        If the checkpoint is incomplete, damaged or of another vocabulary.
+        If the checkpoint is incomplete, damaged or of another vocabulary, or the name cannot be that of a file.
     """
     from nesymres_sk.model.checkpoint import load_network, read_header
 
+    if not name or Path(name).name != name:
+        raise ValueError(f"files are named after the entry: a name without slashes is needed, got {name!r}")
     one = isinstance(source, (str, os.PathLike))
     paths = shards_at(Path(source)) if one else [Path(path) for path in source]  # type: ignore[arg-type, union-attr]
     load_network(paths)
     header = read_header(paths[0])
     directory = directory or weights_directory()
+    index = read_index(directory)
     directory.mkdir(parents=True, exist_ok=True)
     shards = []
     finals = shard_paths(directory, f"{name}-{header['fingerprint'][:8]}", len(paths))
@@ -194,7 +204,6 @@ def register(
         shutil.copyfile(path, temporary)
         os.replace(temporary, final)
         shards.append({"file": final.name, "sha256": _sha256(final)})
-    index = read_index(directory)
     old = index.get(name, {"shards": []})["shards"]
     entry = {
         "shards": shards,
@@ -238,13 +247,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("--trained", help="how it was trained; by default what its own header says")
     commands.add_parser("verify", help="check all files against their checksums")
     options = parser.parse_args(arguments)
-    if options.command == "add":
-        source = options.source[0] if len(options.source) == 1 else options.source
-        entry = register(options.name, source, options.trained)
-        print(f"{options.name}: {entry['parameters']} parameters in {len(entry['shards'])} files")
-        return 0
+    try:
+        if options.command == "add":
+            source = options.source[0] if len(options.source) == 1 else options.source
+            entry = register(options.name, source, options.trained)
+            print(f"{options.name}: {entry['parameters']} parameters in {len(entry['shards'])} files")
+            return 0
+        names = list(read_index())
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     failures = 0
-    for name in read_index():
+    for name in names:
         try:
             print(f"{name}: {len(resolve(name))} files, correct")
         except (FileNotFoundError, ValueError) as error:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions.closure import close
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.prior.fingerprints import are_held_out
+from nesymres_sk.prior.recipes import MAX_CONSTANTS
 from nesymres_sk.prior.skeletons import SkeletonSampler, constant_roles
 
 #: Attempts that one skeleton serves, each with other points and constants: canonicalisation is paid once for all.
 _USES = 6
-#: Constants of a skeleton, at most.
-MAX_CONSTANTS = 12
+#: Skeletons without a card among them after which the search for one is given up.
+_GIVE_UP = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,15 @@ class Deck:
         rest = np.searchsorted(kept, self._order)
         first = len(self._cards)
         config = self._sampler.config
+        rejected = 0
         while len(self._cards) < first + self._chunk:
+            if rejected >= _GIVE_UP:
+                raise RuntimeError(
+                    f"of {rejected} skeletons in a row none had a closure of at most max_length = {config.max_length} "
+                    f"tokens and at most {MAX_CONSTANTS} constants: raise the prior's max_length, or ask for shorter "
+                    "equations (operator_counts, constant_counts)"
+                )
+            n_before = len(self._cards)
             skeletons = self._sampler.sample(self._chunk, self._n_columns)
             labels = closures = skeletons
             if config.rescaled > 0.0 or self._exclude.size:
@@ -83,5 +92,6 @@ class Deck:
             for skeleton, closed, out in zip(skeletons, labels, barred, strict=True):
                 if len(closed.tokens) <= config.max_length and len(skeleton.constants) <= MAX_CONSTANTS and not out:
                     self._cards.append(Card(skeleton, closed, tuple(constant_roles(skeleton))))
+            rejected = rejected + len(skeletons) if len(self._cards) == n_before else 0
         fresh = np.tile(np.arange(first, len(self._cards)), _USES)
         self._order = self._rng.permutation(np.concatenate([rest, fresh]))

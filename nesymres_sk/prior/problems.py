@@ -13,14 +13,16 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import compile_programs
 from nesymres_sk.model.inputs import POINT_WIDTH, Batch, assemble, masked_scales
-from nesymres_sk.prior.deck import MAX_CONSTANTS, Card, Deck
-from nesymres_sk.prior.recipes import PriorConfig
+from nesymres_sk.prior.deck import Card, Deck
+from nesymres_sk.prior.recipes import MAX_CONSTANTS, MIN_ROWS, PriorConfig
 from nesymres_sk.prior.skeletons import SkeletonSampler
 from nesymres_sk.prior.supports import draw_points
 from nesymres_sk.prior.values import attempt
 
 _ATTEMPTS = 4
 _GIVE_UP = 100
+#: Attempts in a row, over all problems of a draw, after which nothing ever fits.
+_FRUITLESS = 100_000
 
 
 class Problem(NamedTuple):
@@ -119,7 +121,7 @@ class ProblemMaker:
         rng, config = self._rng, self.config
         n = int(bucket or rng.choice(self._buckets, p=self._bucket_shares))
         smallest = int(self._buckets.min())
-        lowest = 8 if n <= smallest else n // 2 + 1
+        lowest = MIN_ROWS if n <= smallest else n // 2 + 1
         n_points = np.floor(np.exp(rng.uniform(np.log(lowest), np.log(n + 1), size))).astype(np.int64).clip(lowest, n)
         n_columns = 1 + rng.choice(self._columns.size, size=size, p=self._columns).astype(np.int64)
         level = np.where(rng.random(size) < config.noisy, 10.0 ** rng.uniform(-4.0, -1.0, size), 0.0)
@@ -132,8 +134,13 @@ class ProblemMaker:
         constants = np.full((size, MAX_CONSTANTS), np.nan)
         cards: list[Card | None] = [None] * size
         todo = np.arange(size)
-        tries = 0
+        tries = fruitless = 0
         while todo.size:
+            if fruitless >= _FRUITLESS:
+                raise RuntimeError(
+                    f"of {fruitless} equations of the prior {config.name} in a row none was fit for its points, "
+                    "that is defined, of a sane magnitude, with visible parts: change its operators or supports"
+                )
             if tries == _GIVE_UP:  # nothing fits these supports: draw new ones for these problems (counted)
                 self.given_up += todo.size
                 again_XT, again_families = XT[todo], families[todo]
@@ -141,7 +148,9 @@ class ProblemMaker:
                 XT[todo], families[todo] = again_XT, again_families
                 tries = 0
             tries += 1
+            n_open = todo.size
             todo = self._attempt(todo, XT, n_points, n_columns, level, y, constants, cards)
+            fruitless = fruitless + n_open * _ATTEMPTS if todo.size == n_open else 0
         values = np.zeros((size, n, POINT_WIDTH))
         values[:, :, : v.MAX_VARIABLES] = XT.transpose(0, 2, 1)
         values[:, :, -1] = y

@@ -28,6 +28,8 @@ from nesymres_sk.prior.trees import (
 #: Longest raw sequence that is kept; canonical forms are shorter than raw ones as a rule.
 MAX_RAW = 96
 
+#: Trees of a draw after which there is none for it.
+_TRIES = 100_000
 _C = v.CONSTANT
 _X = v.FIRST_VARIABLE
 _ONE = v.FIRST_INTEGER
@@ -143,7 +145,10 @@ def draw_raw(
     rng: Any, n_columns: int, irrelevant: float, operators: Any, counts: Any, unary_share: float, unary: Any,
     binary: Any, nesting: float, structured: float, integers: float, constants: Any, out: Any, used_mask: Any,
 ) -> int:  # fmt: skip
-    """One raw prefix sequence in ``out`` for a table of so many columns; ``used_mask`` tells its variables."""
+    """One raw prefix sequence in ``out`` for a table of so many columns; ``used_mask`` tells its variables.
+
+    Returns its length, 0 if no tree had room for the variables and space for its constants.
+    """
     tokens = np.zeros(MAX_RAW + 32, np.int64)
     columns = np.arange(n_columns)
     n_used = n_columns
@@ -161,7 +166,7 @@ def draw_raw(
     possible = operators.copy()
     for n in range(min(n_used - 2, possible.size - 1)):
         possible[n] = 0.0  # operators[n] is the weight of n + 1 operators, and n_used variables need n_used - 1
-    while True:
+    for _ in range(_TRIES):
         n_operators = 1 + choose(rng, possible)
         if rng.random() < structured:
             leaves = min(max(n_used, 1 + int(rng.random() * (0.4 + 0.6 * n_operators))), n_used + 5)
@@ -174,3 +179,4 @@ def draw_raw(
         length = insert_constants(rng, tokens, size, n_constants, out)
         if length > 0:
             return length
+    return 0

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.operators import BY_NAME, OPERATORS
+from nesymres_sk.prior.raw import MAX_RAW
+from nesymres_sk.prior.trees import MAX_OPERATORS
 
 FloatArray = NDArray[np.float64]
+
+#: Constants of a skeleton, at most.
+MAX_CONSTANTS = 12
+#: Rows of a problem, at least.
+MIN_ROWS = 8
+_KINDS = ("wide", "paper")
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,15 @@ class PriorConfig:
     noisy : float
         Share of problems with noise on the target.
     point_buckets : tuple of (int, float)
-        Rows of a batch and their relative frequency.
+        Rows of a batch, at least :data:`MIN_ROWS`, and their relative frequency.
     max_length : int
         Largest number of tokens of a label.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not what the sampler can work with, or if settings contradict each other so that some of the
+        problems could never be drawn.
     """
 
     name: str
@@ -75,6 +92,59 @@ class PriorConfig:
     point_buckets: tuple[tuple[int, float], ...]
     max_length: int = 40
 
+    def __post_init__(self) -> None:
+        for name in ("irrelevant", "structured", "integers", "rescaled", "noisy"):
+            if not (_is_number(share := getattr(self, name)) and share <= 1.0):
+                raise ValueError(f"{name} is a share between 0 and 1, got {share!r}")
+        for name in ("unary_share", "nesting", "flatten"):
+            if not _is_number(value := getattr(self, name)):
+                raise ValueError(f"{name} is a finite number of at least 0, got {value!r}")
+        for name in ("constant_values", "supports"):
+            if (kind := getattr(self, name)) not in _KINDS:
+                raise ValueError(f"{name} is one of {', '.join(_KINDS)}, got {kind!r}")
+        _check_weights("column_weights", self.column_weights, v.MAX_VARIABLES)
+        _check_weights("operator_counts", self.operator_counts, MAX_OPERATORS)
+        _check_weights("constant_counts", self.constant_counts, MAX_CONSTANTS + 1)
+        self._check_operators()
+        sizes = _column_of_pairs("point_buckets", self.point_buckets)
+        if not all(isinstance(rows, int) and rows >= MIN_ROWS for rows in sizes):
+            raise ValueError(f"point_buckets has whole numbers of rows, at least {MIN_ROWS}, got {list(sizes)}")
+        self._check_sizes()
+
+    def _check_operators(self) -> None:
+        names = _column_of_pairs("operator_weights", self.operator_weights)
+        unknown = [str(name) for name in names if not isinstance(name, str) or name not in BY_NAME]
+        if unknown:
+            raise ValueError(f"unknown operators: {', '.join(unknown)}; known ones are {', '.join(BY_NAME)}")
+        if not self.weights(2).any():
+            raise ValueError("operator_weights needs at least one binary operator, such as add")
+        if not self.weights(1).any() and max(self.unary_share, self.structured) > 0.0:
+            raise ValueError("without unary operators in operator_weights, unary_share and structured must be 0")
+
+    def _check_sizes(self) -> None:
+        """Equations in all columns need trees with as many leaves, and fit in the label."""
+        columns, operators = _last(self.column_weights), _last(self.operator_counts)
+        constants = _last(self.constant_counts) - 1
+        shortest = max(2, 2 * columns - 1)
+        if not (isinstance(self.max_length, int) and shortest <= self.max_length <= MAX_RAW):
+            raise ValueError(
+                f"max_length is a whole number from {shortest}, the tokens of an equation in {columns} columns, "
+                f"to {MAX_RAW}, got {self.max_length!r}"
+            )
+        if self.structured > 0.0:
+            return  # such trees have as many leaves as they need
+        if columns > operators + 1:
+            raise ValueError(
+                f"trees with at most {operators} operators have no room for {columns} columns: "
+                "give operator_counts more entries, column_weights fewer, or let some be structured"
+            )
+        # two beside the root, two below each operator, and an exponent on each leaf
+        if constants > 3 * (operators + 1):
+            raise ValueError(
+                f"trees with at most {operators} operators have no room for {constants} constants: "
+                "give operator_counts more entries, or constant_counts fewer"
+            )
+
     def weights(self, arity: int) -> FloatArray:
         """Weight of every token as an operator of one arity, zero elsewhere, float64 of the vocabulary's size."""
         weights = np.zeros(v.SIZE)
@@ -82,6 +152,31 @@ class PriorConfig:
             if BY_NAME[name].arity == arity:
                 weights[v.operator_token(name)] = weight
         return weights
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a setting is a finite number of at least 0."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
+
+
+def _check_weights(name: str, weights: Any, most: int) -> None:
+    if not isinstance(weights, tuple) or not 1 <= len(weights) <= most:
+        raise ValueError(f"{name} is a row of 1 to {most} weights, got {weights!r}")
+    if not all(map(_is_number, weights)) or not any(weights):
+        raise ValueError(f"{name} has finite weights of at least 0, one of them positive, got {list(weights)}")
+
+
+def _column_of_pairs(name: str, pairs: Any) -> tuple[Any, ...]:
+    """First entries of pairs whose second ones are weights."""
+    if not (isinstance(pairs, tuple) and pairs and all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)):
+        raise ValueError(f"{name} is a row of pairs, the second of each a weight, got {pairs!r}")
+    _check_weights(name, tuple(weight for _, weight in pairs), len(pairs))
+    return tuple(first for first, _ in pairs)
+
+
+def _last(weights: tuple[float, ...]) -> int:
+    """Number of the last positive weight, counted from 1."""
+    return max(i for i, weight in enumerate(weights, 1) if weight > 0.0)
 
 
 # Draws with these operators are rarely defined on the points, or fold away: the proposal makes up for a part of it.

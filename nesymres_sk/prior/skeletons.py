@@ -11,10 +11,12 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.prior import raw, trees
-from nesymres_sk.prior.recipes import PriorConfig
+from nesymres_sk.prior.recipes import MIN_ROWS, PriorConfig
 
 _CALIBRATION_DRAWS = 20_000
 _CALIBRATION_SEED = 20_211
+#: Draws in a row without a skeleton after which there is none.
+_GIVE_UP = 20_000
 
 
 class SkeletonSampler:
@@ -42,7 +44,15 @@ class SkeletonSampler:
         """Draw ``n`` skeletons for tables of ``n_columns`` columns, or of random width if that is None."""
         source = _RawSource(self.config, self._rng)
         out: list[Expression] = []
+        failed = 0
         while len(out) < n:
+            if failed == _GIVE_UP:
+                raise RuntimeError(
+                    f"no skeleton in {failed} draws for tables of {n_columns or 'any number of'} columns: all were "
+                    f"constant, longer than max_length = {self.config.max_length}, or rejected as too frequent; "
+                    "raise the prior's max_length, or change its operators or flatten"
+                )
+            failed += 1
             d = n_columns or 1 + int(self._rng.choice(self._columns.size, p=self._columns))
             skeleton = source.draw(d)
             if skeleton is None:
@@ -51,6 +61,7 @@ class SkeletonSampler:
             if count > 1 and self._rng.random() >= count**-self.config.flatten:
                 continue
             out.append(skeleton)
+            failed = 0
         return out
 
 
@@ -78,6 +89,11 @@ class _RawSource:
     def draw(self, n_columns: int) -> Expression | None:
         """One canonical skeleton; None if it came out constant, too long, or lost a variable that it was to have."""
         size = raw.draw_raw(self._rng, n_columns, *self._tables, self._buffer, self._used)
+        if size == 0:
+            raise RuntimeError(
+                f"the prior hardly ever draws a tree for a table of {n_columns} columns: give operator_counts more "
+                "weight on many operators, or lower unary_share or the weight of wide tables"
+            )
         skeleton = canonical(Expression.skeleton_of(self._buffer[:size].tolist()))
         if skeleton is None or len(skeleton.tokens) > self._config.max_length:
             return None
@@ -89,7 +105,14 @@ class _RawSource:
 def _structure(config: PriorConfig) -> PriorConfig:
     """The recipe without what does not touch skeletons, so that recipes that differ in noise share a calibration."""
     return replace(
-        config, name="", flatten=0.0, constant_values="", supports="", rescaled=0.0, noisy=0.0, point_buckets=()
+        config,
+        name="",
+        flatten=0.0,
+        constant_values="wide",
+        supports="wide",
+        rescaled=0.0,
+        noisy=0.0,
+        point_buckets=((MIN_ROWS, 1.0),),
     )
 
 

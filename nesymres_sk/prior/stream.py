@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -44,6 +45,9 @@ class ProblemStream:
     exclude : collection of int, optional
         Fingerprints of skeletons that never become equations (hold-out), from
         :func:`nesymres_sk.prior.fingerprints.hold_out`.
+    rows_seed : int, optional
+        Seed of the numbers of rows alone. Streams with the same one have batches of equal numbers of rows at every
+        step, whatever their problems and workers; workers then take turns.
 
     Raises
     ------
@@ -63,8 +67,11 @@ class ProblemStream:
         seed: int = 0,
         n_workers: int = 0,
         exclude: Collection[int] = (),
+        rows_seed: int | None = None,
     ) -> None:
         self._maker: ProblemMaker | None = None
+        self._in_turns = rows_seed is not None
+        self._rows = _numbers_of_rows(config, rows_seed, 0, 1)
         self._batch_size = batch_size
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
@@ -76,13 +83,14 @@ class ProblemStream:
         context = multiprocessing.get_context("spawn")
         excluded = frozenset(exclude)
         most_rows = max(rows for rows, _ in config.point_buckets)
-        with one_thread_each(), _without_main():
-            for child in seeds:
+        with one_thread_each(), without_main():
+            for index, child in enumerate(seeds):
                 # A pipe for each worker: a worker that dies in the middle of a message spoils no other's, and its
                 # death shows as the end of its pipe.
                 mine, theirs = context.Pipe()
                 slots = Slots.allocate(context, _READY_AHEAD, batch_size, most_rows, config.max_length + 2)
-                arguments = (config, batch_size, child, excluded, slots, theirs)
+                turn = (rows_seed, index, n_workers)
+                arguments = (config, batch_size, child, excluded, slots, theirs, turn)
                 worker = context.Process(target=_work, args=arguments, daemon=True)
                 worker.start()
                 theirs.close()
@@ -95,11 +103,13 @@ class ProblemStream:
 
     def __next__(self) -> Batch:
         if self._maker is not None:
-            return self._maker.batch(self._batch_size)
+            return self._maker.batch(self._batch_size, next(self._rows))
         if not self._pipes:
             raise StopIteration
-        ready = set(multiprocessing.connection.wait(self._pipes))
-        turn = next(i for i, pipe in enumerate(self._pipes) if pipe in ready)
+        turn = 0
+        if not self._in_turns:
+            ready = set(multiprocessing.connection.wait(self._pipes))
+            turn = next(i for i, pipe in enumerate(self._pipes) if pipe in ready)
         pipe, worker = self._pipes[turn], self._workers[turn]
         try:
             item = pipe.recv()
@@ -116,7 +126,7 @@ class ProblemStream:
             self.close()
             raise RuntimeError(f"a worker of the problem stream failed:\n{item}")
         queues: tuple[list[Any], ...] = (self._pipes, self._workers, self._slots)
-        for queue in queues:  # the next batch comes from another worker if one has it ready
+        for queue in queues:  # the next batch comes from another worker, the one whose turn it is or that has one ready
             queue.append(queue.pop(turn))
         return batch
 
@@ -143,7 +153,7 @@ class ProblemStream:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
+def without_main() -> Iterator[None]:
     """Processes that are started meanwhile do not import the caller's main module, torch and all."""
     main = sys.modules["__main__"]
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
@@ -158,6 +168,17 @@ def _without_main() -> Iterator[None]:
             main.__file__ = file
 
 
+def _numbers_of_rows(config: PriorConfig, seed: int | None, turn: int, n_turns: int) -> Iterator[int | None]:
+    """Rows of the batches that one of several takes its turn with; without a seed None, for what its maker draws."""
+    if seed is None:
+        yield from repeat(None)
+    rng = np.random.default_rng(seed)
+    shares = np.array([share for _, share in config.point_buckets])
+    while True:
+        drawn = rng.choice(shares.size, size=n_turns, p=shares / shares.sum())
+        yield config.point_buckets[drawn[turn]][0]
+
+
 def _work(
     config: PriorConfig,
     batch_size: int,
@@ -165,6 +186,7 @@ def _work(
     exclude: frozenset[int],
     slots: Slots,
     pipe: Connection,
+    turn: tuple[int | None, int, int],
 ) -> None:
     """Body of a worker: batches into free slots until nobody reads them, as the stream was closed or its owner died.
 
@@ -178,8 +200,8 @@ def _work(
     free = list(range(_READY_AHEAD))
     try:
         maker = ProblemMaker(config, np.random.default_rng(seed), exclude)
-        while True:
-            batch = maker.batch(batch_size)
+        for rows in _numbers_of_rows(config, *turn):
+            batch = maker.batch(batch_size, rows)
             slot = free.pop() if free else pipe.recv()
             pipe.send((slot, slots.write(slot, batch)))
     except (EOFError, ConnectionError):

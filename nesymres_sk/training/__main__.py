@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -35,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def mistake(error: ValueError) -> int:
+def mistake(error: Exception) -> int:
     """Tell what is wrong with the options; returns the exit status."""
     print(f"error: {error}", file=sys.stderr)
     return 2
@@ -52,22 +51,24 @@ def main(arguments: list[str] | None = None) -> int:
     from joblib import cpu_count
 
     from nesymres_sk.benchmarks import out_of_sample
-    from nesymres_sk.model.inputs import Batch
-    from nesymres_sk.prior.problems import held_out_batch
+    from nesymres_sk.prior.held_out import held_out_batches
     from nesymres_sk.prior.stream import ProblemStream
-    from nesymres_sk.training.batches import aligned
-    from nesymres_sk.training.device import prepare
+    from nesymres_sk.training.device import find_device, prepare
     from nesymres_sk.training.distributed import Group
     from nesymres_sk.training.loop import HELD_OUT_SEED, Trainer
     from nesymres_sk.training.recipe import load_recipe
+    from nesymres_sk.training.state import refuse_to_overwrite
 
     try:
         recipe = load_recipe(options.recipe)
-        prior = recipe.prior_config()
+        if recipe.batch_size < world:
+            raise ValueError(f"a batch_size of {recipe.batch_size} is too small for {world} processes")
+        device = find_device(options.device, local_rank)
+        if options.resume is None:
+            refuse_to_overwrite(options.out, recipe)
     except ValueError as error:
         return mistake(error)
-    cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    device = torch.device(f"cuda:{local_rank}" if cuda else "cpu")
+    cuda = device.type == "cuda"
     cores = max(1, cpu_count() // world)
     torch.set_num_threads(options.threads or (1 if cuda else cores))
     prepare(device)
@@ -89,28 +90,27 @@ def main(arguments: list[str] | None = None) -> int:
             compiled=cuda and not options.no_compile,
             started=started,
         )
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         return mistake(error)
 
     def stop(number: int, frame: FrameType | None) -> None:
         trainer.stop = True
 
-    held_out: list[Batch] = []
-    if group.leads:
-        chunk = min(512, recipe.evaluation_problems)
-        n_chunks = recipe.evaluation_problems // chunk
-        held_out = [held_out_batch(prior, chunk, HELD_OUT_SEED + i) for i in range(n_chunks)]
-    batch_size = recipe.batch_size // group.size
-    stream = ProblemStream(prior, batch_size, trainer.stream_seed(), n_workers, exclude=out_of_sample.held_out())
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    source: Iterable[Batch] = stream
-    if group.size > 1:
-        source = aligned(stream, prior.point_buckets, options.seed + trainer.progress.step)
-    try:
-        trainer.run(source, held_out)
-    finally:
-        stream.close()
+    prior = recipe.prior_config()
+    seed = trainer.stream_seed()
+    # processes wait for each other at every step, and a batch of many rows takes several times as long as one of few
+    rows_seed = options.seed + trainer.progress.step if group.size > 1 else None
+    exclude = out_of_sample.held_out()
+    with ProblemStream(prior, recipe.batch_size // group.size, seed, n_workers, exclude, rows_seed) as stream:
+        # its workers get ready meanwhile
+        held_out = held_out_batches(prior, recipe.evaluation_problems, HELD_OUT_SEED, n_workers) if group.leads else []
+        try:
+            trainer.run(stream, held_out)
+        except OSError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     group.close()
     return 0
 

@@ -5,7 +5,7 @@
 Every arm trains on one core and is measured on the same held-out problems. Time is the trainer's own processor time,
 so that other work on the machine hardly counts; problems are made by a process of their own, as for a GPU. With
 ``--device cuda`` it is the time of day, all other cores make problems, and nothing is compiled. Finished arms stay in
-``--out``: the same command goes on where it was stopped.
+``--out``: the same command goes on where it was stopped. One with other settings is refused there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import json
 import multiprocessing
 import sys
 import time
-import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nesymres_sk.training.recipe import DIRECTORY, Recipe, recipe_from
+from nesymres_sk.prior.reading import read_toml
+from nesymres_sk.training.recipe import DIRECTORY, Recipe, recipe_from, recipe_path
 
 CHANGES = DIRECTORY.parent / "ablations.toml"
 _SEED = 20_250_101
@@ -43,6 +43,37 @@ class Arm(NamedTuple):
     questions: int
     out: Path
     device: str = "cpu"
+
+    @property
+    def file(self) -> Path:
+        """Where its result is kept."""
+        return self.out / "result.json"
+
+    def settings(self) -> dict[str, Any]:
+        """What its result depends on, as JSON gives it back."""
+        settings = {**self._asdict(), "recipe": dataclasses.asdict(self.recipe)}
+        del settings["out"]
+        return dict(json.loads(json.dumps(settings)))
+
+
+def finished(arm: Arm) -> dict[str, Any] | None:
+    """Result of an arm that an earlier command has trained and measured, or None.
+
+    Raises
+    ------
+    ValueError
+        If its settings were others.
+    """
+    if not arm.file.is_file():
+        return None
+    result: dict[str, Any] = json.loads(arm.file.read_text(encoding="utf-8"))
+    before, now = result.get("settings", {}), arm.settings()
+    if before != now:
+        changed = ", ".join(key for key, value in now.items() if before.get(key) != value)
+        raise ValueError(
+            f"{arm.file} is the result of other settings ({changed}): choose another --out, or delete {arm.out}"
+        )
+    return result
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -71,11 +102,12 @@ def load_arms(names: Sequence[str], recipe: str, changes: Path = CHANGES) -> dic
     Raises
     ------
     ValueError
-        If an arm, or a setting that it changes, is unknown.
+        If an arm, or a setting that it changes, is unknown, or its recipe cannot be trained.
     """
-    arms = tomllib.loads(changes.read_text(encoding="utf-8"))
-    path = Path(recipe) if recipe.endswith(".toml") else DIRECTORY / f"{recipe}.toml"
-    base = tomllib.loads(path.read_text(encoding="utf-8"))
+    arms, base = read_toml(changes), read_toml(recipe_path(recipe))
+    loose = [name for name, value in arms.items() if not isinstance(value, dict)]
+    if loose:
+        raise ValueError(f"{changes}: every arm is a table of changes; {', '.join(loose)} is in none")
     unknown = sorted(set(names) - set(arms))
     if unknown:
         raise ValueError(f"no arms {', '.join(unknown)}; known ones are {', '.join(arms)}")
@@ -84,21 +116,19 @@ def load_arms(names: Sequence[str], recipe: str, changes: Path = CHANGES) -> dic
 
 def run_arm(arm: Arm) -> dict[str, Any]:
     """Train and measure in this process, or read what an earlier call has measured."""
-    file = arm.out / "result.json"
-    if file.is_file():
-        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return result
+    if (before := finished(arm)) is not None:
+        return before
     import torch
     from joblib import cpu_count
 
     from nesymres_sk.benchmarks import out_of_sample
     from nesymres_sk.model.network import Network
     from nesymres_sk.prior.stream import ProblemStream
-    from nesymres_sk.training.device import prepare
+    from nesymres_sk.training.device import find_device, prepare
     from nesymres_sk.training.loop import Trainer
     from nesymres_sk.training.state import STATE_FILE
 
-    recipe, device = arm.recipe, torch.device("cuda:0" if arm.device == "cuda" else "cpu")
+    recipe, device = arm.recipe, find_device(arm.device)
     torch.set_num_threads(1)
     prepare(device)
     cuda = device.type == "cuda"
@@ -128,8 +158,9 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         "problems": trainer.progress.problems,
         "steps": trainer.progress.step,
         **measure(network, arm.questions),
+        "settings": arm.settings(),
     }
-    file.write_text(json.dumps(result) + "\n", encoding="utf-8")
+    arm.file.write_text(json.dumps(result) + "\n", encoding="utf-8")
     return result
 
 
@@ -195,26 +226,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
-        recipes = load_arms(options.arms, options.recipe, options.changes)
-        for recipe in recipes.values():
-            recipe.model_config()
-            recipe.prior_config()
-    except (OSError, ValueError) as error:
+        if not (options.seconds > 0.0 and min(options.parts, options.jobs) > 0 and options.questions >= 0):
+            raise ValueError("--seconds, --parts and --jobs are positive, --questions is not negative")
+        if options.device == "cuda":
+            from nesymres_sk.training.device import find_device
+
+            find_device(options.device)
+        arms = [
+            Arm(
+                recipe,
+                seed,
+                options.seconds,
+                options.parts,
+                options.questions,
+                options.out / f"{name}-{seed}-{options.parts}",
+                options.device,
+            )
+            for name, recipe in load_arms(options.arms, options.recipe, options.changes).items()
+            for seed in options.seeds
+        ]
+        for arm in arms:
+            finished(arm)
+    except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    arms = [
-        Arm(
-            recipe,
-            seed,
-            options.seconds,
-            options.parts,
-            options.questions,
-            options.out / f"{name}-{seed}-{options.parts}",
-            options.device,
-        )
-        for name, recipe in recipes.items()
-        for seed in options.seeds
-    ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context, max_tasks_per_child=1) as pool:
         results = list(pool.map(run_arm, arms))

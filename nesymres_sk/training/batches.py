@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +41,7 @@ def split_by_length(batch: Batch, n_parts: int) -> list[Batch]:
     lengths = (batch.tokens != v.PAD).sum(axis=1)
     order = np.argsort(lengths, kind="stable")
     parts = []
-    for rows in np.array_split(order, n_parts):
+    for rows in np.array_split(order, min(n_parts, len(order))):
         width, n = int(lengths[rows].max()), int(batch.n_points[rows].max())
         parts.append(
             Batch(
@@ -54,37 +53,6 @@ def split_by_length(batch: Batch, n_parts: int) -> list[Batch]:
             )
         )
     return parts
-
-
-def aligned(source: Iterable[Batch], buckets: Sequence[tuple[int, float]], seed: int) -> Iterator[Batch]:
-    """Reorder batches so that processes with one seed get batches of one number of rows at the same step.
-
-    Processes wait for each other at every step, and a batch of many rows takes several times as long as one of few:
-    without this a fifth of the time on the CPU goes into waiting. Batches that come too early are kept; as they come
-    as often as they are asked for, there are never many.
-
-    Parameters
-    ----------
-    source : iterable of Batch
-    buckets : sequence of (int, float)
-        Numbers of rows in the source, with their relative frequencies.
-    seed : int
-        The same for all processes.
-    """
-    rng = np.random.default_rng(seed)
-    sizes = [size for size, _ in buckets]
-    shares = np.array([share for _, share in buckets])
-    shares /= shares.sum()
-    early: dict[int, deque[Batch]] = {size: deque() for size in sizes}
-    batches = iter(source)
-    while True:
-        size = sizes[rng.choice(len(sizes), p=shares)]
-        while not early[size]:
-            batch = next(batches, None)
-            if batch is None:
-                return
-            early[batch.points.shape[1]].append(batch)
-        yield early[size].popleft()
 
 
 def to_step(batch: Batch, n_parts: int, *, pin: bool = False) -> StepBatch:

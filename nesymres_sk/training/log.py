@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,17 @@ class Log:
             self.curves = None
 
     def write(self, kind: str, **values: Any) -> None:
-        """Record numbers under a kind (``train``, ``evaluation``, ``start``, ``end``)."""
+        """Record numbers under a kind (``train``, ``evaluation``, ``start``, ``end``, ``warning``).
+
+        A line that the disk has no room for is printed all the same, and no reason to end a training.
+        """
         if self.path is None:
             return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **values}) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": kind, **values}) + "\n")
+        except OSError as error:
+            print(f"the next line is not in the log: {error}", file=sys.stderr, flush=True)
         print(kind, *(f"{name} {_short(value)}" for name, value in values.items()), flush=True)
         if self.curves is not None:
             self.curves.write(kind, values)

@@ -22,7 +22,7 @@ from nesymres_sk.model.inputs import Batch
 from nesymres_sk.model.network import Network
 from nesymres_sk.training import state as files
 from nesymres_sk.training.batches import StepBatch, stream_steps, to_step
-from nesymres_sk.training.device import device_name
+from nesymres_sk.training.device import allow_shapes, device_name
 from nesymres_sk.training.distributed import Group
 from nesymres_sk.training.evaluation import Evaluation, evaluate, predict, token_loss
 from nesymres_sk.training.log import Log
@@ -75,6 +75,11 @@ class Trainer:
     clock : callable
         What limits and schedule go by, in seconds: by default the time of day; the processor time of this process
         makes runs on a busy machine comparable.
+
+    Raises
+    ------
+    ValueError
+        If there is no time left to train, or nothing to resume that a network of this recipe can go on from.
     """
 
     def __init__(
@@ -92,11 +97,14 @@ class Trainer:
         started: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not min(time_limit, time_limit if total_time is None else total_time) > 0.0:
+            raise ValueError(f"time limits are positive seconds, got {time_limit} and {total_time} in all")
         self.recipe, self.out, self.device, self.seed = recipe, out, device, seed
         self.group = Group() if group is None else group
         self.clock = clock
         self.started = clock() if started is None else started
         self.stop = False
+        self.unwritten: Exception | None = None
         out.mkdir(parents=True, exist_ok=True)
         self.log = Log(out if self.group.leads else None)
         torch.manual_seed(seed)
@@ -115,19 +123,26 @@ class Trainer:
             clip=recipe.clip,
             group=self.group,
         )
-        if state is not None:
-            self._load(state)
-        # the final evaluation and export happen within the limit
-        self.time_limit = time_limit
-        self.reserve = min(30.0, 0.05 * time_limit)
+        if state is not None and resume is not None:
+            self._load(state, resume / files.STATE_FILE)
         self.elapsed_before = self.progress.elapsed
-        plan = max(time_limit + self.elapsed_before, 0.0) if total_time is None else total_time
+        plan = time_limit + self.elapsed_before if total_time is None else total_time
+        if self.elapsed_before >= plan:
+            raise ValueError(
+                f"the schedule of {plan:g} s is over, {self.elapsed_before:g} s have been trained; "
+                "give a larger --total-time"
+            )
+        self.end = min(self.elapsed_before + time_limit, plan)
+        # the final evaluation and export happen within the limit
+        self.reserve = min(30.0, 0.05 * (self.end - self.elapsed_before))
         warmup_steps = recipe.warmup_steps
         if self.progress.first_step > 0:
             warmup_steps = min(warmup_steps, RESTART_STEPS)
         self.schedule = Schedule(warmup_steps, recipe.decay_fraction, plan - self.reserve)
         wrapped = self.group.wrap(self.network)
         self.compiled = compiled
+        if compiled:
+            allow_shapes(len(recipe.prior_config().point_buckets))
         self.model: nn.Module = torch.compile(wrapped, dynamic=False) if compiled else wrapped  # type: ignore[assignment]
 
     def _start_network(self, weights: Path | None) -> Network:
@@ -140,12 +155,21 @@ class Trainer:
         self.progress.step = self.progress.first_step = json.loads(header["steps"])
         return network.to(self.device).train()
 
-    def _load(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state(state["optimiser"])
-        torch.set_rng_state(state["rng"])
-        self.progress = Progress(**state["progress"])
+    def _load(self, state: dict[str, Any], path: Path) -> None:
+        try:
+            if state["model"] != self.recipe.model_config().to_json():
+                raise ValueError("its network has other settings")
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimiser.load_state(state["optimiser"])
+            torch.set_rng_state(state["rng"])
+            self.progress = Progress(**state["progress"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} is not of a run of recipe {self.recipe.name} as it is now ({error}): resume with the recipe "
+                "that it was trained with; or, if the network is the same, delete it, and --resume goes on from the "
+                "weights beside it"
+            ) from error
 
     def stream_seed(self) -> int:
         """Seed of this process's problems: another one for every process and after every resumption."""
@@ -161,53 +185,70 @@ class Trainer:
         """Train until the time is up, :attr:`stop` is set or the source ends; returns the leader's last evaluation.
 
         ``source`` gives this process's share of each step: ``recipe.batch_size`` divided by the size of the group.
+
+        Raises
+        ------
+        OSError
+            If the weights could not be written at the end. Before, that is a warning in the log.
+
+        Errors of the source, and of the step, are passed on after state and weights have been saved.
         """
         n_parts = 0 if self.compiled or self.device.type == "cuda" else self.recipe.length_parts
         tests = [to_step(batch, max(n_parts, 1)) for batch in held_out] if self.group.leads else []
-        time_up = self.elapsed_before + self.time_limit - self.reserve
-        end = min(time_up, self.schedule.seconds)
         steps = stream_steps(source, self.device, n_parts)
         meter = Meter(self.device)
         result: Evaluation | None = None
+        evaluated = -1  # the step that it is of
         self._announce()
         self.log.open_curves(self.progress.problems)
         last_print = last_save = last_evaluation = time.monotonic()
         timed_out = False
         self.network.train()
-        for step in steps:
-            meter.measure(self.network, step)
-            timed_out = self.elapsed >= end
-            elapsed, stop, n_tokens = self.group.agree(self.elapsed, self.stop or timed_out, step.n_tokens, self.device)
-            if stop:
-                break
-            self.progress.elapsed = elapsed
-            self._step(step, n_tokens, meter)
-            now = time.monotonic()
-            if not self.group.leads:
-                continue
-            if now - last_print >= PRINT_SECONDS:
-                self._print(meter)
-                last_print = now
-            if tests and now - last_evaluation >= self.recipe.evaluation_seconds:
-                result = self._evaluate(tests)
-                last_evaluation = last_save = time.monotonic()
-                meter.restart()
-            elif now - last_save >= self.recipe.checkpoint_seconds:
-                self._save()
-                last_save = now
-        steps.close()
+        try:
+            for step in steps:
+                meter.measure(self.network, step)
+                timed_out = self.elapsed >= self.end - self.reserve
+                elapsed, stop, n_tokens = self.group.agree(
+                    self.elapsed, self.stop or timed_out, step.n_tokens, self.device
+                )
+                if stop:
+                    break
+                self.progress.elapsed = elapsed
+                self._step(step, n_tokens, meter)
+                now = time.monotonic()
+                if not self.group.leads:
+                    continue
+                if now - last_print >= PRINT_SECONDS:
+                    self._print(meter)
+                    last_print = now
+                if tests and now - last_evaluation >= self.recipe.evaluation_seconds:
+                    result, evaluated = self._evaluate(tests), self.progress.step
+                    last_evaluation = last_save = time.monotonic()
+                    meter.restart()
+                elif now - last_save >= self.recipe.checkpoint_seconds:
+                    self._keep()
+                    last_save = now
+        except Exception:
+            if self.group.leads:  # what has been learned does not go down with a worker
+                self._keep()
+                self._keep_weights(None)
+            raise
+        finally:
+            steps.close()
         if not self.group.leads:
             return None
         self._print(meter)
         # the time kept back for the last evaluation belongs to this run's share of the schedule
-        self.progress.elapsed = self.elapsed_before + self.time_limit if timed_out else self.elapsed
+        self.progress.elapsed = self.end if timed_out else self.elapsed
         if tests and not self.stop:
             result = self._evaluate(tests)
         else:
-            self._save()
-            self._export(result)
+            self._keep()
+            self._keep_weights(result if evaluated == self.progress.step else None)
         self.log.close_curves()
-        self.log.write("end", step=self.progress.step, problems=self.progress.problems, seconds=self.progress.elapsed)
+        self.log.write("end", **self._place())
+        if self.unwritten is not None:
+            raise OSError(f"the weights could not be written to {self.out}: {self.unwritten}") from self.unwritten
         return result
 
     def _step(self, step: StepBatch, n_tokens: int, meter: Meter) -> None:
@@ -260,9 +301,7 @@ class Trainer:
         self.progress.skipped += values.pop("skipped_now")
         self.log.write(
             "train",
-            step=self.progress.step,
-            problems=self.progress.problems,
-            seconds=self.progress.elapsed,
+            **self._place(),
             skipped=self.progress.skipped,
             **values,
         )
@@ -270,22 +309,42 @@ class Trainer:
     def _evaluate(self, tests: Sequence[StepBatch]) -> Evaluation:
         begun = time.monotonic()
         result = evaluate(self.averaged, tests, self.device)
-        self._save()
-        self._export(result)
+        self._keep()
+        self._keep_weights(result)
         self.log.write(
             "evaluation",
-            step=self.progress.step,
-            problems=self.progress.problems,
-            seconds=self.progress.elapsed,
+            **self._place(),
             **result._asdict(),
             took=time.monotonic() - begun,
         )
         return result
 
+    def _place(self) -> dict[str, float]:
+        """What says where in the run a record was written."""
+        progress = self.progress
+        return {"step": progress.step, "problems": progress.problems, "seconds": progress.elapsed}
+
+    def _keep(self) -> None:
+        """Save the state; if that fails, on a full disk say, the next time is another chance."""
+        try:
+            self._save()
+        except (OSError, RuntimeError) as error:  # torch has no class of its own for a file that it cannot write
+            self.log.write("warning", **self._place(), what=f"the state was not saved: {error}")
+
+    def _keep_weights(self, result: Evaluation | None) -> None:
+        """Export the weights; if that fails, :attr:`unwritten` says why."""
+        self.unwritten = None
+        try:
+            self._export(result)
+        except (OSError, RuntimeError) as error:  # the second is that of a device that has failed
+            self.unwritten = error
+            self.log.write("warning", **self._place(), what=f"the weights were not written: {error}")
+
     def _save(self) -> None:
         files.save_state(
             self.out,
             {
+                "model": self.recipe.model_config().to_json(),
                 "network": self.network.state_dict(),
                 "averaged": self.averaged.state_dict(),
                 "optimiser": self.optimiser.state(),

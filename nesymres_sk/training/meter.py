@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -35,10 +36,19 @@ class Meter:
         self.began = time.monotonic()
 
     def measure(self, network: nn.Module, step: StepBatch) -> None:
-        """Count the operations of a step, once for every number of rows, on a device whose peak is known."""
+        """Count the operations of a step, once for every number of rows, on a device whose peak is known.
+
+        The utilisation is for looking on: if it cannot be measured, this is said once and the log goes on without it.
+        """
         shape = step.parts[0].points.shape
-        if self.peak is not None and shape not in self.known:
+        if self.peak is None or shape in self.known:
+            return
+        try:
             self.known[shape] = step_flops(network, step.parts)
+        except Exception as error:  # out of memory, or an operation that the counter of this torch does not know
+            self.peak = None
+            network.zero_grad(set_to_none=True)
+            print(f"no more utilisation in the log: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
     def count(self, step: StepBatch, loss: Tensor, norm: Tensor, taken: Tensor, factor: float) -> None:
         """Add a step; a skipped one counts as skipped alone."""

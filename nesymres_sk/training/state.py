@@ -15,6 +15,19 @@ from nesymres_sk.model.shards import shards_named
 from nesymres_sk.training.recipe import Recipe
 
 STATE_FILE = "state.pt"
+_KEYS = {"model", "network", "averaged", "optimiser", "rng", "progress"}
+
+
+def refuse_to_overwrite(out: Path, recipe: Recipe) -> None:
+    """Make sure that a new run of a recipe destroys no other one.
+
+    Raises
+    ------
+    ValueError
+        If the directory has a state, or weights of the recipe's name.
+    """
+    if (out / STATE_FILE).exists() or (out.is_dir() and shards_named(out, recipe.name)):
+        raise ValueError(f"{out} has a run already: go on with it by --resume {out}, or choose another --out")
 
 
 def save_state(directory: Path, state: dict[str, Any]) -> None:
@@ -28,12 +41,31 @@ def save_state(directory: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(directory: Path) -> dict[str, Any] | None:
-    """State saved in a directory, on the CPU, or None if there is none; unpickles only tensors and containers."""
+    """State saved in a directory, on the CPU, or None if there is none; unpickles only tensors and containers.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or something else.
+    """
     path = directory / STATE_FILE
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = _KEYS - state.keys()
+    except Exception as error:  # a damaged file ends in EOFError, KeyError, RuntimeError, UnpicklingError and others
+        raise ValueError(_useless(path)) from error
+    if missing:
+        raise ValueError(_useless(path))
     return state
+
+
+def _useless(path: Path) -> str:
+    return (
+        f"{path} is damaged, or not a state that this version of the trainer saved: delete it, and --resume goes on "
+        "from the weights beside it"
+    )
 
 
 def load_weights(place: Path, recipe: Recipe) -> tuple[Network, dict[str, str]]:

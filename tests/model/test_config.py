@@ -34,6 +34,12 @@ def test_other_text_is_refused(text: str) -> None:
         ({"width": 65}, "n_heads"),
         ({"n_positions": 40}, "n_positions"),
         ({"vocabulary_size": 7}, "vocabulary_size"),
+        ({"n_heads": 0}, "n_heads is a whole number of at least 1, got 0"),
+        ({"n_cross": 0}, "n_cross"),
+        ({"width": "64"}, "width is a whole number of at least 1, got '64'"),
+        ({"n_latents": 8.0}, "n_latents"),
+        ({"max_variables": 11}, "max_variables is at most 10"),
+        ({"architecture": "set_transformer"}, "n_inducing of at least 1"),
     ],
 )
 def test_impossible_shapes_are_refused(change: dict, message: str) -> None:

@@ -85,6 +85,20 @@ def test_the_set_transformer_reads_the_raw_numbers() -> None:
 
 
 @torch.no_grad()
+def test_products_in_half_the_digits_keep_those_of_a_mantissa() -> None:
+    embedding = network_of(replace(PRESETS["tiny"], number_encoding="scientific")).encoder.embedding
+    points, _, present, log_scales = problem(columns=1)
+    points[:, :, 0] = torch.linspace(1.0, 1.001, 12)  # bfloat16 has steps of 0.008
+    read: list[torch.Tensor] = []
+    handle = embedding.numbers.register_forward_hook(lambda module, inputs, output: read.append(output))
+    embedding(points, present, log_scales)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert embedding(points, present, log_scales).isfinite().all()
+    handle.remove()
+    torch.testing.assert_close(read[1], read[0], rtol=0.0, atol=0.0)
+
+
+@torch.no_grad()
 def test_a_column_of_zeros_is_not_an_absent_column() -> None:
     network = network_of(PRESETS["tiny"])
     points, n_points, present, log_scales = problem(columns=1)

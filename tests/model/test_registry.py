@@ -69,6 +69,26 @@ def test_incomplete_checkpoints_do_not_get_in(trained: Path, weights: Path) -> N
     assert registry.read_index(weights) == {}
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "../demo"])
+def test_names_are_names_of_files(name: str, trained: Path, weights: Path) -> None:
+    with pytest.raises(ValueError, match="a name without slashes is needed"):
+        registry.register(name, trained, directory=weights)
+    assert not weights.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '{"demo": 3}', '{"demo": {}}', "{"])
+def test_another_file_in_place_of_the_index_is_told(
+    text: str, trained: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights.mkdir()
+    (weights / "registry.json").write_text(text)
+    monkeypatch.setattr(registry, "weights_directory", lambda: weights)
+    for arguments in (["verify"], ["add", "demo", str(trained)]):
+        assert registry.main(arguments) == 1
+        assert f"error: {weights / 'registry.json'} is not" in capsys.readouterr().err
+    assert [path.name for path in weights.iterdir()] == ["registry.json"]
+
+
 def test_changed_files_are_refused(trained: Path, weights: Path) -> None:
     registry.register("demo", trained, directory=weights)
     path = registry.resolve("demo", weights)[0]

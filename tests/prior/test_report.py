@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nesymres_sk.prior.__main__ as prior_main
 from nesymres_sk.prior.__main__ import main
 from nesymres_sk.prior.recipes import RECIPES
 from nesymres_sk.prior.report import table, tables, throughput
@@ -69,6 +70,28 @@ def test_plots_without_matplotlib_say_what_to_install(
     with pytest.raises(SystemExit, match="2"):
         main(["--report", "--n", "8", "--plot", "pictures"])
     assert "nesymres-sk[plot]" in capsys.readouterr().err
+
+
+def test_a_recipe_of_the_trainer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior_main, "throughput", lambda prior, *more: f"rates of {prior.name}")
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('batch_size = 8\n[prior]\npreset = "paper"\ncolumn_weights = [0.0, 1.0]\n')
+    main(["--report", "--n", "8", "--recipe", str(recipe)])
+    text = capsys.readouterr().out
+    assert "recipe mine: 8 problems" in text
+    assert "rates of mine" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--n", "0"], "--n is at least 1"), (["--recipe", "bse"], "no prior 'bse'"), (["--workers", "-1"], "--workers")],
+)
+def test_mistakes_are_told(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--report", *arguments])
+    assert message in capsys.readouterr().err
 
 
 def test_table_aligns_columns() -> None:

@@ -11,7 +11,7 @@ import pytest
 from nesymres_sk.prior.problems import ProblemMaker
 from nesymres_sk.prior.recipes import RECIPES
 from nesymres_sk.prior.slots import Slots
-from nesymres_sk.prior.stream import ProblemStream
+from nesymres_sk.prior.stream import ProblemStream, _numbers_of_rows
 
 CONFIG = replace(RECIPES["base"], flatten=0.0, column_weights=(1.0,))
 
@@ -59,6 +59,25 @@ def test_slots_keep_batches_apart() -> None:
             assert a.dtype == b.dtype
 
 
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_streams_agree_on_the_numbers_of_rows(n_workers: int) -> None:
+    config = replace(CONFIG, point_buckets=((8, 1.0), (16, 3.0), (32, 0.0)))
+    with ProblemStream(config, 2, 1, n_workers, rows_seed=5) as one, ProblemStream(config, 2, 2, rows_seed=5) as other:
+        first, second = ([next(stream) for _ in range(12)] for stream in (one, other))
+    for mine, theirs in zip(first, second, strict=True):
+        assert mine.points.shape == theirs.points.shape
+        assert not np.array_equal(mine.points, theirs.points)
+    assert {batch.points.shape[1] for batch in first} == {8, 16}
+
+
+def test_numbers_of_rows_have_the_shares_of_the_recipe_for_every_worker() -> None:
+    config = replace(CONFIG, point_buckets=((8, 1.0), (16, 3.0)))
+    turns = [list(islice(_numbers_of_rows(config, 5, turn, 3), 1000)) for turn in range(3)]
+    assert all(abs(rows.count(8) / 1000 - 0.25) < 0.05 for rows in turns)
+    in_order = [rows for together in zip(*turns, strict=True) for rows in together]
+    assert in_order == list(islice(_numbers_of_rows(config, 5, 0, 1), 3000))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are listed under /proc")
 def test_streams_leave_no_files_open() -> None:
     def open_files() -> int:
@@ -83,8 +102,7 @@ def test_killed_worker_raises() -> None:
 
 
 def test_failing_worker_hands_on_its_traceback() -> None:
-    broken = replace(CONFIG, operator_weights=(("no such operator", 1.0),))
-    stream = ProblemStream(broken, 8, n_workers=1)
+    stream = ProblemStream(CONFIG, 8, n_workers=1, exclude=["no fingerprint"])  # type: ignore[list-item]
     with pytest.raises(RuntimeError, match="Traceback"):
         next(stream)
     assert not multiprocessing.active_children()

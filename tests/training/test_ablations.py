@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import toy
 
 from nesymres_sk.benchmarks import out_of_sample
@@ -27,7 +28,7 @@ from nesymres_sk.scaling import column_scales, scale_of
 from nesymres_sk.search.candidate import Candidate
 from nesymres_sk.training import ablations, exam
 from nesymres_sk.training.ablations import CHANGES, Arm, load_arms, main, merged, run_arm, table
-from nesymres_sk.training.recipe import load_recipe
+from nesymres_sk.training.recipe import Recipe, load_recipe
 
 SMALL = """
 prior = "base"
@@ -55,11 +56,11 @@ def test_changes_reach_their_tables_only() -> None:
 def test_every_arm_of_the_package_changes_something_that_exists() -> None:
     arms = load_arms([], "ablation")
     assert list(arms) == list(tomllib.loads(CHANGES.read_text()))
-    baseline = dataclasses.replace(load_recipe("ablation"), name="")
+    baseline = dataclasses.replace(load_recipe("ablation"), name="any")
     for name, recipe in arms.items():
         Network(recipe.model_config())
         recipe.prior_config()
-        assert (dataclasses.replace(recipe, name="") == baseline) == (name == "mixed")
+        assert (dataclasses.replace(recipe, name="any") == baseline) == (name == "mixed")
     assert arms["natural"].prior_config() == dataclasses.replace(RECIPES["base"], rescaled=0.0)
     assert arms["points-32"].prior_config().point_buckets == ((32, 1.0),)
 
@@ -79,6 +80,36 @@ def test_unknown_arms_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str
     changes.write_text("[mine.prior]\nresclaed = 1.0\n")
     assert main(["--changes", str(changes), "--out", str(tmp_path)]) == 2
     assert "unknown settings of the prior: resclaed" in capsys.readouterr().err
+
+
+def test_mistakes_are_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    out = tmp_path / "out"
+    changes = tmp_path / "changes.toml"
+    for text, message in (
+        ("[mine]\nbatch_size = 0\n", "batch_size is a whole number"),
+        ("[mine.model]\nn_headz = 2\n", "unknown settings of the model: n_headz"),
+        ("batch_size = 8\n", "batch_size is in none"),
+        ("[mine\n", f"cannot read {changes}"),
+    ):
+        changes.write_text(text)
+        assert main(["--changes", str(changes), "--out", str(out)]) == 2
+        assert message in capsys.readouterr().err
+    for options, message in (
+        (["--recipe", "huge"], "no recipe 'huge'"),
+        (["--changes", str(tmp_path / "nowhere.toml")], "cannot read"),
+        (["--seconds", "0"], "--seconds, --parts and --jobs are positive"),
+        (["--device", "cuda"], "finds 0 GPUs here"),
+    ):
+        assert main([*options, "--arms", "mixed", "--out", str(out)]) == 2
+        assert message in capsys.readouterr().err
+    arm = Arm(load_recipe("ablation"), 0, 150.0, 1, 128, out / "mixed-0-1")
+    arm.out.mkdir(parents=True)
+    arm.file.write_text(json.dumps({"arm": "mixed", "settings": arm.settings()}))
+    assert main(["--arms", "mixed", "--seconds", "200", "--out", str(out)]) == 2
+    assert "is the result of other settings (recipe, seconds)" in capsys.readouterr().err
 
 
 def test_an_arm_in_two_parts_from_training_to_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +143,15 @@ def test_an_arm_in_two_parts_from_training_to_table(tmp_path: Path, monkeypatch:
     assert 0.0 < result["natural_loss"] < 10.0
     assert {result["natural_exact"], result["rescaled_found"], result["natural_found_noisy"]} <= {0.0, 0.5, 1.0}
     # what is measured is not measured again
-    assert run_arm(arm._replace(seconds=1e9)) == result
+    assert run_arm(arm) == result
+    slower = {**chosen.__dict__, "adam_rate": 1e-3}
+    for other, names in (
+        (arm._replace(seconds=1e9), "seconds"),
+        (arm._replace(questions=3, device="cuda"), "questions, device"),
+        (arm._replace(recipe=Recipe(**slower)), "recipe"),
+    ):
+        with pytest.raises(ValueError, match=rf"result.json is the result of other settings \({names}\)"):
+            run_arm(other)
     lines = table([result, {key: value for key, value in result.items() if "_found" not in key}]).splitlines()
     assert lines[2].startswith("| natural, 0, 2 parts | 0.0")
     assert {line.count("|") for line in lines} == {11}

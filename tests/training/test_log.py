@@ -147,6 +147,19 @@ def test_a_full_disk_ends_the_curves_and_not_the_training(
     assert len(curves(tmp_path)) == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_ends_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(tmp_path)
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    log.write("train", problems=8, loss=1.5)
+    told = capsys.readouterr()
+    assert "the next line is not in the log: [Errno 28]" in told.err
+    assert told.out == "train problems 8 loss 1.5\n"
+    (tmp_path / "log.jsonl").unlink()
+    log.write("train", problems=16, loss=1.25)
+    assert [record["problems"] for record in lines(tmp_path)] == [16]
+
+
 def test_our_own_mistakes_are_not_taken_for_tensorboards(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     log = Log(tmp_path)

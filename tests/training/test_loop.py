@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.model import registry
 from nesymres_sk.model.checkpoint import load_network, read_header
+from nesymres_sk.model.inputs import Batch
 from nesymres_sk.model.network import Network
 from nesymres_sk.model.shards import shards_named
-from nesymres_sk.training.batches import aligned, split_by_length, to_device, to_step
+from nesymres_sk.training import state as files
+from nesymres_sk.training.batches import Part, split_by_length, to_device, to_step
+from nesymres_sk.training.distributed import Group
 from nesymres_sk.training.evaluation import evaluate, predict, token_loss
 from nesymres_sk.training.flops import step_flops
 from nesymres_sk.training.loop import RESTART_STEPS, Trainer
@@ -102,25 +106,7 @@ def test_parts_have_the_gradient_of_the_whole() -> None:
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
     widths = [piece.tokens.shape[1] for piece in split_by_length(batch, 2)]
     assert widths == [3, 5]
-
-
-def test_aligned_streams_have_equal_shapes() -> None:
-    buckets = ((4, 1.0), (8, 2.0), (16, 1.0))
-
-    def source(seed: int) -> Any:
-        rng = np.random.default_rng(seed)
-        for index in range(400):
-            n = int(rng.choice([4, 8, 16], p=[0.25, 0.5, 0.25]))
-            batch = toy.batch(1, seed=index)
-            yield batch._replace(points=batch.points[:, :n], log_scales=np.full((1, 11), index, np.float32))
-
-    first, second = (list(aligned(source(seed), buckets, 5)) for seed in (1, 2))
-    shapes = [[batch.points.shape for batch in batches] for batches in (first, second)]
-    n = min(map(len, shapes))
-    assert n > 300
-    assert shapes[0][:n] == shapes[1][:n]
-    # nothing is given out twice
-    assert len({batch.log_scales[0, 0] for batch in first}) == len(first)
+    assert len(split_by_length(toy.batch(2, seed=3), 3)) == 2
 
 
 def test_bad_batches_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -206,6 +192,28 @@ def test_time_limit_and_shared_schedule(tmp_path: Path) -> None:
     assert second.progress.elapsed == 6.0
 
 
+def test_a_schedule_that_is_over(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    trainer = make(tmp_path, time_limit=1000.0, total_time=50.0, clock=lambda: float(next(ticks)))
+    trainer.run(toy.batches(8, seed=6))
+    # the schedule ended the run, long before its time limit
+    assert trainer.progress.elapsed == 50.0
+    step = trainer.progress.step
+    with pytest.raises(ValueError, match="the schedule of 50 s is over, 50 s have been trained; give a larger --total"):
+        make(tmp_path, time_limit=10.0, total_time=50.0, resume=tmp_path)
+    longer = make(tmp_path, time_limit=1000.0, total_time=80.0, resume=tmp_path, clock=lambda: float(next(ticks)))
+    longer.run(toy.batches(8, seed=6))
+    assert longer.progress.step > step
+    assert longer.progress.elapsed == 80.0
+
+
+@pytest.mark.parametrize("limits", [{"time_limit": 0.0}, {"time_limit": -1.0}, {"total_time": 0.0}])
+def test_times_are_positive(limits: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="time limits are positive seconds"):
+        make(tmp_path / "out", **limits)
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_clock_decides(tmp_path: Path) -> None:
     ticks = itertools.count()
     trainer = make(tmp_path, time_limit=100.0, clock=lambda: float(next(ticks)))
@@ -214,6 +222,116 @@ def test_another_clock_decides(tmp_path: Path) -> None:
     assert 20 < trainer.progress.step < 60
     assert trainer.progress.elapsed == 100.0
     assert records(tmp_path, "train")[-1]["lr_factor"] < 0.1
+
+
+@pytest.mark.parametrize("stopped_later", [False, True])
+def test_the_result_on_record_is_that_of_the_exported_weights(stopped_later: bool, tmp_path: Path) -> None:
+    trainer = make(tmp_path, recipe={"evaluation_seconds": 0.0, "checkpoint_seconds": 0.0})
+
+    def source() -> Any:
+        yield toy.batch(8, seed=1)
+        if stopped_later:
+            trainer.recipe = dataclasses.replace(trainer.recipe, evaluation_seconds=1e9)
+            yield toy.batch(8, seed=2)
+        trainer.stop = True
+        yield toy.batch(8, seed=3)
+
+    result = trainer.run(source(), [toy.batch(16, seed=99)])
+    assert result is not None
+    assert len(records(tmp_path, "evaluation")) == 1
+    held_out = json.loads(read_header(shards_named(tmp_path, "toy")[0])["held_out"])
+    assert held_out == (None if stopped_later else result._asdict())
+
+
+def failing(n_steps: int) -> Iterator[Batch]:
+    yield from itertools.islice(toy.batches(8, seed=4), n_steps)
+    raise RuntimeError("a worker of the problem stream died")
+
+
+def test_what_was_learned_outlives_a_worker(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a worker of the problem stream died"):
+        make(tmp_path).run(failing(5), [toy.batch(16, seed=99)])
+    assert make(tmp_path, resume=tmp_path).progress.step == 5
+    assert json.loads(read_header(shards_named(tmp_path, "toy")[0])["steps"]) == 5
+    with pytest.raises(RuntimeError, match="a worker"):
+        make(tmp_path / "other", group=Group(rank=1)).run(failing(5))
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed")])
+def test_a_checkpoint_that_cannot_be_written_ends_no_training(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, n_saves = files.save_state, itertools.count()
+
+    def full_at_first(*arguments: Any) -> None:
+        if next(n_saves) < 2:
+            raise error
+        save(*arguments)
+
+    monkeypatch.setattr(files, "save_state", full_at_first)
+    make(tmp_path, recipe={"checkpoint_seconds": 0.0}).run(itertools.islice(toy.batches(8, seed=4), 4))
+    first, second = records(tmp_path, "warning")
+    assert (first["step"], second["step"]) == (1, 2)
+    assert first["what"] == f"the state was not saved: {error}"
+    state = files.load_state(tmp_path)
+    assert state is not None
+    assert state["progress"]["step"] == 4
+
+
+def test_weights_that_cannot_be_written_are_an_error_at_the_end_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, n_exports, fails = Trainer._export, itertools.count(), {0}
+
+    def full(self: Trainer, result: Any) -> None:
+        if next(n_exports) in fails:
+            raise OSError(28, "No space left on device")
+        export(self, result)
+
+    monkeypatch.setattr(Trainer, "_export", full)
+    settings = {"recipe": {"evaluation_seconds": 0.0}}
+    held_out = [toy.batch(16, seed=99)]
+    make(tmp_path, **settings).run(itertools.islice(toy.batches(8, seed=4), 1), held_out)
+    (warning,) = records(tmp_path, "warning")
+    assert warning["what"].startswith("the weights were not written: [Errno 28]")
+    assert len(shards_named(tmp_path, "toy")) == 1
+    fails.add(3)
+    with pytest.raises(OSError, match="the weights could not be written to .*No space left"):
+        make(tmp_path / "next", **settings).run(itertools.islice(toy.batches(8, seed=4), 1), held_out)
+    assert records(tmp_path / "next", "end")
+
+
+@pytest.mark.parametrize("content", [b"", b"half a file", "cut", ["no", "state"], {"network": {}}])
+def test_a_damaged_state_is_named(content: Any, tmp_path: Path) -> None:
+    make(tmp_path).run(itertools.islice(toy.batches(8, seed=4), 3))
+    path = tmp_path / "state.pt"
+    if content == "cut":
+        path.write_bytes(path.read_bytes()[:-1000])
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=f"{path} is damaged, or not a state .* delete it, and --resume goes on"):
+        make(tmp_path, resume=tmp_path)
+    path.unlink()
+    assert make(tmp_path, resume=tmp_path).progress.step == 3
+
+
+@pytest.mark.parametrize("changes", [{"model": {**toy.RECIPE.model, "n_heads": 2}}, {"muon_rate": 0.0}])
+def test_a_state_of_another_recipe_is_told(changes: dict[str, Any], tmp_path: Path) -> None:
+    # neither other heads nor another optimiser change the shape of a weight
+    make(tmp_path).run(itertools.islice(toy.batches(8, seed=4), 1))
+    with pytest.raises(ValueError, match=r"state.pt is not of a run of recipe toy as it is now \("):
+        make(tmp_path, resume=tmp_path, recipe=changes)
+
+
+def test_the_compiler_takes_all_sizes_of_the_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda network, **options: network)
+    many = {"preset": "base", "point_buckets": [[rows, 1.0] for rows in range(8, 24)]}
+    with torch._dynamo.config.patch(recompile_limit=8):
+        make(tmp_path, recipe={"prior": many}, compiled=True)
+        assert torch._dynamo.config.recompile_limit >= 16
 
 
 def test_adamw_alone_learns(tmp_path: Path) -> None:
@@ -257,6 +375,27 @@ def test_meter_adds_up_the_work_of_every_shape(monkeypatch: pytest.MonkeyPatch) 
     assert values["utilisation"] == pytest.approx((2 * work[0] + work[1]) / 1000.0 / 1e9, rel=0.02)
     assert values["problems_per_second"] == pytest.approx(24 / 1000.0, rel=0.02)
     assert meter.flops == 0
+
+
+def test_a_meter_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("nesymres_sk.training.meter.peak_flops", lambda device: 1e9)
+    network = Network(toy.RECIPE.model_config())
+    step = to_step(toy.batch(8, seed=1), 0)
+
+    def out_of_memory(network: Network, parts: list[Part]) -> int:
+        token_loss(predict(network, parts[0]), parts[0].tokens).backward()
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("nesymres_sk.training.meter.step_flops", out_of_memory)
+    meter, one = Meter(CPU), torch.ones(())
+    for _ in range(2):
+        meter.measure(network, step)
+        meter.count(step, one, one, one, 1.0)
+    assert capsys.readouterr().err.count("no more utilisation in the log: OutOfMemoryError: out of memory") == 1
+    values = meter.read(1)
+    assert values is not None
+    assert "utilisation" not in values
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 class NoValues(TorchDispatchMode):
