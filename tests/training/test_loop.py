@@ -27,10 +27,9 @@ from nesymres_sk.model.inputs import Batch
 from nesymres_sk.model.network import Network
 from nesymres_sk.model.shards import shards_named
 from nesymres_sk.training import state as files
-from nesymres_sk.training.batches import Part, split_by_length, to_device, to_step
+from nesymres_sk.training.batches import split_by_length, to_device, to_step
 from nesymres_sk.training.distributed import Group
 from nesymres_sk.training.evaluation import evaluate, predict, token_loss
-from nesymres_sk.training.flops import step_flops
 from nesymres_sk.training.loop import RESTART_STEPS, Trainer
 from nesymres_sk.training.meter import Meter
 from nesymres_sk.training.recipe import load_recipe
@@ -302,30 +301,6 @@ def test_weights_that_cannot_be_written_are_an_error_at_the_end_only(
     assert records(tmp_path / "next", "end")
 
 
-@pytest.mark.parametrize("content", [b"", b"half a file", "cut", ["no", "state"], {"network": {}}])
-def test_a_damaged_state_is_named(content: Any, tmp_path: Path) -> None:
-    make(tmp_path).run(itertools.islice(toy.batches(8, seed=4), 3))
-    path = tmp_path / "state.pt"
-    if content == "cut":
-        path.write_bytes(path.read_bytes()[:-1000])
-    elif isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save(content, path)
-    with pytest.raises(ValueError, match=f"{path} is damaged, or not a state .* delete it, and --resume goes on"):
-        make(tmp_path, resume=tmp_path)
-    path.unlink()
-    assert make(tmp_path, resume=tmp_path).progress.step == 3
-
-
-@pytest.mark.parametrize("changes", [{"model": {**toy.RECIPE.model, "n_heads": 2}}, {"muon_rate": 0.0}])
-def test_a_state_of_another_recipe_is_told(changes: dict[str, Any], tmp_path: Path) -> None:
-    # neither other heads nor another optimiser change the shape of a weight
-    make(tmp_path).run(itertools.islice(toy.batches(8, seed=4), 1))
-    with pytest.raises(ValueError, match=r"state.pt is not of a run of recipe toy as it is now \("):
-        make(tmp_path, resume=tmp_path, recipe=changes)
-
-
 def test_the_compiler_takes_all_sizes_of_the_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda network, **options: network)
     many = {"preset": "base", "point_buckets": [[rows, 1.0] for rows in range(8, 24)]}
@@ -342,60 +317,6 @@ def test_adamw_alone_learns(tmp_path: Path) -> None:
     result = trainer.run(itertools.islice(toy.batches(32, seed=1), 100), held_out)
     assert result is not None
     assert result.loss < 0.6 * before.loss
-
-
-def test_flops_of_linear_layers(tmp_path: Path) -> None:
-    network = Network(toy.RECIPE.model_config())
-    step = to_step(toy.batch(8, seed=1), 0)
-    counted = step_flops(network, step.parts)
-    # every position of points, latents and tokens goes through parts of the network; 6 operations per weight and use
-    n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    assert 6 * n_parameters * 8 < counted < 6 * n_parameters * 8 * (16 + 8 + 41)
-    assert all(parameter.grad is None for parameter in network.parameters())
-
-
-def test_meter_adds_up_the_work_of_every_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nesymres_sk.training.meter.peak_flops", lambda device: 1e9)
-    network = Network(toy.RECIPE.model_config())
-    meter = Meter(CPU)
-    one = torch.ones(())
-    steps = [
-        to_step(toy.batch(8, seed=1), 0),
-        to_step(toy.batch(8, seed=2)._replace(points=np.zeros((8, 4, 11), "f4")), 0),
-    ]
-    for step in (steps[0], steps[1], steps[0]):
-        meter.measure(network, step)
-        meter.count(step, one, one, one, 1.0)
-    work = [step_flops(network, step.parts) for step in steps]
-    assert work[0] > work[1]
-    assert meter.flops == 2 * work[0] + work[1]
-    meter.began -= 1000.0
-    values = meter.read(1)
-    assert values is not None
-    assert values["utilisation"] == pytest.approx((2 * work[0] + work[1]) / 1000.0 / 1e9, rel=0.02)
-    assert values["problems_per_second"] == pytest.approx(24 / 1000.0, rel=0.02)
-    assert meter.flops == 0
-
-
-def test_a_meter_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("nesymres_sk.training.meter.peak_flops", lambda device: 1e9)
-    network = Network(toy.RECIPE.model_config())
-    step = to_step(toy.batch(8, seed=1), 0)
-
-    def out_of_memory(network: Network, parts: list[Part]) -> int:
-        token_loss(predict(network, parts[0]), parts[0].tokens).backward()
-        raise torch.cuda.OutOfMemoryError("out of memory")
-
-    monkeypatch.setattr("nesymres_sk.training.meter.step_flops", out_of_memory)
-    meter, one = Meter(CPU), torch.ones(())
-    for _ in range(2):
-        meter.measure(network, step)
-        meter.count(step, one, one, one, 1.0)
-    assert capsys.readouterr().err.count("no more utilisation in the log: OutOfMemoryError: out of memory") == 1
-    values = meter.read(1)
-    assert values is not None
-    assert "utilisation" not in values
-    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 class NoValues(TorchDispatchMode):
