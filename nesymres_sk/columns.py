@@ -185,13 +185,13 @@ def rank_columns(
     """
     evidence = np.max([screen.evidence(target) for target in targets], axis=0) - np.log10(len(targets))
     order = np.argsort(-evidence, kind="stable")
-    n_by_chance = len(evidence) * 10.0 ** -evidence[order]
+    n_by_chance = len(evidence) * 10.0**-evidence
     n_useful = int((n_by_chance < USEFUL).sum())
     if n_useful > _FEW:
         some = order[: min(n_useful, _COMPETITORS)]
         score = evidence[some] / evidence[some].max() + _importances(screen, targets[0], some, rng)
         order[: len(some)] = some[np.argsort(-score, kind="stable")]
-    return order, n_by_chance
+    return order, n_by_chance[order]
 
 
 def _importances(

@@ -17,7 +17,7 @@ class Deadline:
 
     def __init__(self, seconds: float | None = None) -> None:
         self.started = time.monotonic()
-        self.at = math.inf if seconds is None else self.started + seconds
+        self.at = math.inf if seconds is None else self.started + float(seconds)
 
     @property
     def remaining(self) -> float:

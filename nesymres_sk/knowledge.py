@@ -12,23 +12,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.constraints import Constraints, NestedConstraints
 from nesymres_sk.expressions.expression import Expression
+from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
+from nesymres_sk.fitting.constants import fit_skeletons
 from nesymres_sk.search.candidate import Candidate
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor
+    from nesymres_sk.rescreening import Stage
 
 _WORD = re.compile(r"[^\W\d]\w*")
+#: Rows, at most, on which it is tried whether a starting equation is defined.
+_TRIED_ROWS = 256
+#: Factor of a column that gives an equation other values if the column plays a part in it.
+_FACTOR = 1.37
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A starting equation: ``expression`` whose ``x1``, ``x2``, … are ``columns`` of ``X``."""
+    """A starting equation: its ``text``, and ``expression`` whose ``x1``, ``x2``, … are ``columns`` of ``X``."""
 
+    text: str
     expression: Expression
     columns: tuple[int, ...]
 
@@ -98,8 +107,8 @@ class Knowledge:
                 f"an equation has at most {v.MAX_VARIABLES}"
             )
         knowledge.constraints(np.array(required, dtype=np.intp))
-        for text, start in zip(estimator.guesses or (), starts, strict=True):
-            knowledge._check(text, start, names)
+        for start in starts:
+            knowledge._check(start, names)
         return knowledge
 
     @property
@@ -129,7 +138,52 @@ class Knowledge:
             found.append(Candidate(expression.skeleton(), math.nan, initial))
         return found
 
-    def _check(self, text: str, start: Guess, names: Sequence[str]) -> None:
+    def undefined(self, stage: Stage, deadline: Deadline) -> list[str]:
+        """A message for each starting equation that is undefined on some row, whatever its constants are."""
+        known, table = self.candidates(stage.columns), stage.table
+        if not known or not table.natural:
+            return []
+        some = slice(None, None, -(-table.n_rows // _TRIED_ROWS))
+        losses = fit_skeletons(
+            [candidate.skeleton for candidate in known],
+            table.X[some],
+            table.y[some],
+            deadline=deadline,
+            rng=np.random.default_rng(0),
+            initial=[candidate.initial for candidate in known],
+        ).losses
+        if deadline.passed:
+            return []
+        return [
+            f"the guess {start.text!r} cannot be used as it stands: it is undefined on some rows of X"
+            for start, loss in zip(self.starts, losses.tolist(), strict=True)
+            if math.isinf(loss)
+        ]
+
+    def lacking(self, stage: Stage, equations: Sequence[Expression], chosen: int, names: Sequence[str]) -> list[str]:
+        """Messages about required columns that the equations of a search lack.
+
+        A column is not required for its name: one on which the chosen equation depends by no more than rounding is
+        lacking, too.
+        """
+        failure = "no equation with all of required_variables was found; "
+        if self.required and not equations[-1].variables:
+            return [failure + "what remains is a constant"]
+        equation, table = equations[chosen], stage.table
+        if not equation.variables:
+            return []
+        messages = []
+        for column in self.required:
+            moved = table.X.copy()
+            moved[:, np.searchsorted(stage.columns, column)] *= _FACTOR
+            with np.errstate(all="ignore"):
+                change = (evaluate(equation, moved) - evaluate(equation, table.X)) / table.y_scale
+                if np.mean(np.square(change)) <= table.floor:
+                    messages.append(f"{failure}{names[column]!r} does not change the values of the chosen one")
+        return messages
+
+    def _check(self, start: Guess, names: Sequence[str]) -> None:
+        text = start.text
         excluded = [names[column] for column in start.columns if column not in self.allowed]
         if excluded:
             raise ValueError(f"the guess {text!r} contains the excluded column {excluded[0]!r}")
@@ -167,7 +221,7 @@ def column_indices(columns: Iterable[str | int] | None, names: Sequence[str], pa
     """
     places = {name: index for index, name in enumerate(names)}
     found = []
-    for column in columns or ():
+    for column in () if columns is None else columns:
         if isinstance(column, str):
             if column not in places:
                 shown = ", ".join(list(names)[:10]) + (", …" if len(names) > 10 else "")
@@ -187,9 +241,11 @@ def _read(text: str, names: Sequence[str]) -> Guess:
     if not isinstance(text, str):
         raise TypeError(f"guesses must be texts of equations, got {text!r}")
     words = set(_WORD.findall(text))
-    used = [i for i, name in enumerate(names) if name in words or (not name.isidentifier() and name in text)]
+    used = list(range(len(names)))
+    if len(names) > v.MAX_VARIABLES:
+        used = [i for i, name in enumerate(names) if name in words or (not name.isidentifier() and name in text)]
     first = {names[i] for i in used}
     expression = parse(text, [*(names[i] for i in used), *(name for name in names if name not in first)])
     columns = [used[index] for index in expression.variables]
     places = {index: place for place, index in enumerate(expression.variables)}
-    return Guess(expression.of_columns(places), tuple(columns))
+    return Guess(text, expression.of_columns(places), tuple(columns))

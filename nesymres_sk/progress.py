@@ -97,6 +97,8 @@ class Reporter:
         return self._n_before + self._n_here
 
     def __enter__(self) -> Reporter:
+        if sys.stderr is None:  # a program without a console
+            self._verbose = 0
         if self._verbose:
             from tqdm import tqdm
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -38,7 +40,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    weights : str, default="base"
+    weights : str or path, default="base"
         Name of bundled weights, or path of a checkpoint.
     beam_size : int, default=32
         Number of skeletons that the network proposes (in the first round, if there is a time limit).
@@ -81,7 +83,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         is over or an equation is exact up to rounding; the network, matched functions and local search around the
         best equations share the time. The compilation of the numerical kernels, once on a machine, does not count.
     device : str, default="auto"
-        Torch device of the network; ``"auto"`` takes a GPU if there is one.
+        Torch device of the network: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; ``"auto"`` takes a GPU if there is one.
     n_jobs : int, optional, default=1
         Threads, as in joblib: -1 means all cores.
     random_state : int, RandomState instance or None, default=None
@@ -135,30 +137,30 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "weights": [str],
+        "weights": [str, os.PathLike],
         "beam_size": [Interval(Integral, 1, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "decoding": [StrOptions({"beam", "sampling", "planning"})],
         "finetune": [StrOptions({"equate"}), EquateConfig, None],
         "constant_optimizer": [StrOptions({"lm", "bfgs"})],
         "selection": [StrOptions({"mdl", "paper", "accuracy", "best"})],
-        "operators": [list, tuple, None],
-        "excluded_operators": [list, tuple, None],
-        "required_variables": [list, tuple, None],
-        "excluded_variables": [list, tuple, None],
+        "operators": [list, tuple, np.ndarray, None],
+        "excluded_operators": [list, tuple, np.ndarray, None],
+        "required_variables": [list, tuple, np.ndarray, None],
+        "excluded_variables": [list, tuple, np.ndarray, None],
         "max_complexity": [Interval(Integral, 1, None, closed="left"), None],
         "nested_constraints": [dict, None],
         "guesses": [list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "device": [str],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     def __init__(
         self,
-        weights: str = "base",
+        weights: str | os.PathLike[str] = "base",
         *,
         beam_size: int = 32,
         n_restarts: int = 4,
@@ -229,14 +231,24 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data are not finite numbers of matching shapes, there are fewer than two rows, an operator, a column
-            or the weights are unknown, a guess cannot be read or breaks the rules, or a weights file is damaged.
+            If the data are not finite numbers of matching shapes, there are fewer than two rows, an operator, a column,
+            the weights or the device are unknown, a guess cannot be read or breaks the rules, or a weights file is
+            damaged. The estimator is then no longer fitted.
         TypeError
             If the callback cannot be called, or something in the lists and dicts is of the wrong type.
         """
+        # loaded once in a process, which is not a part of the search
         from nesymres_sk.deadline import Deadline
+        from nesymres_sk.knowledge import Knowledge
+        from nesymres_sk.progress import Reporter
+        from nesymres_sk.rescreening import Rescreening
+        from nesymres_sk.solver import warm_up
+        from nesymres_sk.sources import load_searches
 
         deadline = Deadline(self.max_time)
+        # an earlier fit must not be left with the names of this table if this fit fails
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
         X_checked, y_checked = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y_checked = np.asarray(y_checked, dtype=np.float64)
         weight = None
@@ -245,38 +257,31 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable, got {callback!r}")
 
-        from nesymres_sk.knowledge import Knowledge
-        from nesymres_sk.model.registry import resolve
-        from nesymres_sk.progress import Reporter
-        from nesymres_sk.rescreening import Rescreening
-        from nesymres_sk.solver import warm_up
-        from nesymres_sk.sources import load_searches
-
         names = self._names_of(range(X_checked.shape[1]))
         knowledge = Knowledge.of(self, names)
-        resolve(self.weights)  # a wrong name is an error also where the network turns out not to be needed
-        warm_up(deadline, load_searches)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        stages = Rescreening(X_checked, y_checked, weight, knowledge, deadline, rng)
-        reporter = Reporter(self.verbose, callback, self.selection, names, deadline)
-        try:
-            # matrix products of a search are small: more threads than were asked for would only get in its way
-            with reporter, threadpool_limits(effective_n_jobs(self.n_jobs), user_api="blas"):
-                self._search(stages, knowledge, reporter, deadline, rng)
-        except KeyboardInterrupt:
-            if not len(stages.stage.archive):
-                raise
-            warnings.warn("fit was interrupted; the equations are the best so far", UserWarning, stacklevel=3)
-        finally:
-            if len(stages.stage.archive):
-                self.history_, self.n_fitted_ = reporter.history, reporter.n_fitted
-                self._publish(stages.stage)
-        if knowledge.required and not self.expressions_[-1].variables:
-            warnings.warn(
-                "no equation with all of required_variables was found; what remains is a constant",
-                UserWarning,
-                stacklevel=3,  # the caller of fit, past its validation wrapper
-            )
+        _check_network(os.fspath(self.weights), self.device)
+        # as NumPy itself has it: what a user has set is for code that does not expect infinities and zeros
+        with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            warm_up(deadline, load_searches)
+            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+            stages = Rescreening(X_checked, y_checked, weight, knowledge, deadline, rng)
+            for message in knowledge.undefined(stages.stage, deadline):
+                warnings.warn(message, UserWarning, stacklevel=3)  # the caller of fit, past its validation wrapper
+            reporter = Reporter(self.verbose, callback, self.selection, names, deadline)
+            try:
+                # matrix products of a search are small: more threads than were asked for would only get in its way
+                with reporter, threadpool_limits(effective_n_jobs(self.n_jobs), user_api="blas"):
+                    self._search(stages, knowledge, reporter, deadline, rng)
+            except KeyboardInterrupt:
+                if not len(stages.stage.archive):
+                    raise
+                warnings.warn("fit was interrupted; the equations are the best so far", UserWarning, stacklevel=3)
+            finally:
+                if len(stages.stage.archive):
+                    self.history_, self.n_fitted_ = reporter.history, reporter.n_fitted
+                    self._publish(stages.stage)
+            for message in knowledge.lacking(stages.stage, self.expressions_, self.best_index_, names):
+                warnings.warn(message, UserWarning, stacklevel=3)
         return self
 
     def predict(self, X: ArrayLike, index: int | None = None) -> NDArray[np.float64]:
@@ -300,6 +305,9 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         checked = validate_data(self, X, dtype=np.float64, reset=False)
         return evaluate(fitted_equation(self, index).expression, checked[:, self.columns_])
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "expressions_")
+
     def _names_of(self, columns: Sequence[int]) -> list[str]:
         names = getattr(self, "feature_names_in_", None)
         return [f"x{i + 1}" if names is None else str(names[i]) for i in columns]
@@ -320,7 +328,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
 
         n_threads = effective_n_jobs(self.n_jobs)
         options = SearchOptions(
-            weights=self.weights,
+            weights=os.fspath(self.weights),
             device=self.device,
             decoding=self.decoding,
             beam_size=self.beam_size,
@@ -359,9 +367,34 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         from nesymres_sk.archive import pareto_table
 
         front, best = stage.choice(self.selection)
-        equations = pareto_table(front, stage.table, self._names_of(stage.columns.tolist()))
+        # the other names, too: a number is not written with the name of any column
+        names = self._names_of([*stage.columns.tolist(), *range(self.n_features_in_)])
+        equations = pareto_table(front, stage.table, names)
         self.columns_ = stage.columns
-        self.expressions_ = [entry.expression for entry in front]
         self.equations_ = equations
         self.best_index_ = best
         self.equation_ = str(equations["equation"][best])
+        self.expressions_ = [entry.expression for entry in front]
+
+
+def _check_network(weights: str, device: str) -> None:
+    """Refuse what is no network or no device, also where no network is needed; torch is asked only about GPUs."""
+    from safetensors import SafetensorError, safe_open
+
+    from nesymres_sk.model.registry import resolve
+
+    for path in resolve(weights):
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except SafetensorError as error:
+            raise ValueError(f"weights file {path} is damaged or not a safetensors file: {error}") from error
+    if device in ("auto", "cpu"):
+        return
+    if re.fullmatch(r"cuda(:\d+)?", device) is None:
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …, got {device!r}")
+    import torch
+
+    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(device[5:] or 0) >= n:
+        raise ValueError(f"there is no device {device!r}: PyTorch sees {n} CUDA devices; 'cpu' is always there")

@@ -164,7 +164,7 @@ class Table:
         if self.n_rows <= n_rows:
             return self
         rows = np.sort(rng.choice(self.n_rows, n_rows, replace=False))
-        weight = None if self.weight is None else self.weight[rows]
+        weight = None if self.weight is None else self.weight[rows] / self.weight[rows].mean()
         share = n_rows / self.n_rows
         return Table(
             np.asfortranarray(self.X[rows]), self.y[rows], weight, self.n_effective * share, self.x_scales, self.y_scale

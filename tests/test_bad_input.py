@@ -1,9 +1,12 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from nesymres_sk import NeuralSymbolicRegressor
 from nesymres_sk.model import registry
@@ -145,6 +148,7 @@ def test_unknown_operators(model, X):
         ("guesses", "C * x1"),
         ("weights", None),
         ("random_state", "zero"),
+        ("n_jobs", 0),
     ],
 )
 def test_parameters_out_of_range_are_named(model, X, name, value):
@@ -156,6 +160,36 @@ def test_unknown_weights(X):
     # also where an affine equation is exact and the network would not be asked
     with pytest.raises(ValueError, match="no weights 'nope'.*known names are"):
         NeuralSymbolicRegressor("nope").fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_weights_that_are_no_safetensors(X, tmp_path, as_path):
+    (tmp_path / "mine.safetensors").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"mine.safetensors is damaged or not a safetensors file"):
+        NeuralSymbolicRegressor(as_path(tmp_path / "mine.safetensors")).fit(X, X[:, 0])
+
+
+def test_weights_by_path(random_weights, X):
+    y = np.random.default_rng(0).standard_normal(len(X))  # nothing that is found before the network is needed
+    model = NeuralSymbolicRegressor(Path(random_weights), random_state=0)
+    assert clone(model).get_params() == model.get_params()
+    assert model.fit(X, y).weights == Path(random_weights)
+
+
+@pytest.mark.parametrize("device", ["foo", "", "meta", "cuda:x", "cpu:0", "cuda:99"])
+def test_unknown_devices(X, device):
+    # also where an affine equation is exact and the network would not be asked
+    with pytest.raises(ValueError, match=f"device.* '{device}'"):
+        NeuralSymbolicRegressor(device=device).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_devices_that_are_always_there_are_not_asked_about(device):
+    code = (
+        "import sys; from nesymres_sk import NeuralSymbolicRegressor; X = [[1.0], [2.0], [3.0]]\n"
+        f"NeuralSymbolicRegressor(device={device!r}).fit(X, [2.0, 4.0, 6.0]); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_corrupt_shard_is_refused(random_weights, X, tmp_path, monkeypatch):

@@ -76,6 +76,20 @@ def test_constant_columns_and_targets_are_never_useful():
     assert 3 not in order[:n_useful]
 
 
+def test_chances_are_those_of_the_columns_beside_them():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 20))
+    X[:, :15] += rng.standard_normal(400)[:, None]  # many useful columns, which a forest puts in another order
+    screen = ColumnScreen(draw_sample(X, X[:, 3] + 0.1 * X[:, 17], None, np.arange(20), rng))
+    order, n_by_chance = rank_columns(screen, [screen.sample.y], rng)
+    evidence = screen.evidence(screen.sample.y)
+    np.testing.assert_allclose(n_by_chance, 20 * 10.0 ** -evidence[order])
+    assert np.any(np.diff(n_by_chance) < 0)
+    n_useful = (n_by_chance < USEFUL).sum()
+    assert n_useful > 10
+    assert (n_by_chance[:n_useful] < USEFUL).all()
+
+
 def test_few_distinct_values_are_no_obstacle():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2, (300, D)).astype(float)

@@ -56,6 +56,20 @@ def test_what_does_not_fit_is_named(parameters, error, message):
         of(**parameters)
 
 
+def test_lists_may_be_arrays():
+    knowledge = of(
+        operators=np.array(["add", "mul"]), required_variables=np.array(["c3"]), excluded_variables=np.array([0, 1])
+    )
+    assert knowledge.required == (6,)
+    assert knowledge.allowed.tolist() == list(range(2, 23))
+
+
+def test_unknown_names_are_answered_in_the_order_of_the_table():
+    for guess in ("b * zzz", "zzz * b", "zzz"):
+        with pytest.raises(ParseError, match="the columns are a, b, c "):
+            Knowledge.of(NeuralSymbolicRegressor(guesses=[guess]), ["a", "b", "c"])
+
+
 def test_guesses_in_the_columns_of_the_search():
     knowledge = of(guesses=["C * c15 + 2.5 * mass", "sqrt(c1)", "sepal width (cm) ** 2"])
     assert knowledge.named == (0, 18, 4, 2)

@@ -69,3 +69,9 @@ def test_stages_are_counted_together(random_weights):
     model.fit(X, 30 * np.sin(3 * X[:, 3]) + X[:, 0] * X[:, 1], callback=seen.append)
     assert [found.n_fitted for found in seen] == sorted(found.n_fitted for found in seen)
     assert seen[-1].equation == model.equation_
+
+
+def test_a_bar_without_a_console_is_silence(random_weights, frame, monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    model = NeuralSymbolicRegressor(random_weights, verbose=2, random_state=0)
+    assert model.fit(frame, np.exp(frame["mass"])).verbose == 2

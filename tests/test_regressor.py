@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nesymres_sk import NeuralSymbolicRegressor
+from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
 
 
@@ -57,8 +59,6 @@ def test_string_and_prediction_agree_for_every_equation(model, frame):
 
 
 def test_equations_can_be_parsed_again(model, frame):
-    from nesymres_sk.expressions.machine import evaluate
-
     again = parse(model.equation_, names=["mass", "speed"])
     np.testing.assert_allclose(evaluate(again, frame.to_numpy()), model.predict(frame), rtol=1e-12)
 
@@ -144,6 +144,16 @@ def test_max_time_is_honoured(random_weights, frame):
     model = NeuralSymbolicRegressor(random_weights, max_time=1.0, random_state=0).fit(frame, y)
     assert 0.8 < time.monotonic() - started < 1.8
     assert np.isfinite(model.predict(frame)).all()
+
+
+@pytest.mark.parametrize("parameters", [{"n_restarts": 20_000}, {"beam_size": 30_000}, {"max_time": np.float32(1.0)}])
+def test_max_time_is_honoured_by_large_searches(frame, parameters):
+    y = np.sin(9 * frame["mass"]) + np.random.default_rng(0).standard_normal(90)
+    model = NeuralSymbolicRegressor(**{"max_time": 1.0, "random_state": 0} | parameters)
+    model.set_params(beam_size=32).fit(frame, y)  # loads everything
+    started = time.monotonic()
+    model.set_params(**parameters).fit(frame, y)
+    assert time.monotonic() - started < 2.2
 
 
 def test_no_time_at_all_gives_a_constant_or_affine_equation(random_weights, frame):
@@ -288,3 +298,59 @@ def test_without_a_time_limit_the_result_does_not_depend_on_the_clock(monkeypatc
         model = NeuralSymbolicRegressor(weights="tiny", random_state=0).fit(X, y)
         found.append((model.n_fitted_, tuple(model.equations_["equation"])))
     assert found[0] == found[1] == found[2]
+
+
+def test_a_failed_fit_leaves_nothing_of_an_earlier_one(frame, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    other = frame.rename(columns={"mass": "width", "speed": "height"})
+    model = NeuralSymbolicRegressor(random_state=0)
+    for parameters in ({"guesses": ["C * widht"]}, {"weights": "nope"}, {"device": "tpu"}, {}):
+        model.set_params(guesses=None, weights="base", device="auto").fit(frame, frame["mass"] * frame["speed"])
+        model.set_params(**parameters)
+        with monkeypatch.context() as patch:
+            patch.setattr("nesymres_sk.solver.warm_up", interrupt)
+            with pytest.raises((ValueError, KeyboardInterrupt)):
+                model.fit(other, other["width"])
+        for call in (model.sympy, model.latex, lambda: model.predict(frame)):
+            with pytest.raises(NotFittedError):
+                call()
+        assert not hasattr(model, "equation_")
+
+
+def test_numerical_errors_may_be_exceptions_elsewhere():
+    code = (
+        "import numpy as np; np.seterr(all='raise'); rng = np.random.default_rng(0); X = rng.uniform(1, 30, (60, 12))\n"
+        "from nesymres_sk import NeuralSymbolicRegressor, fit_constants\n"
+        "for d, y in ((2, np.exp(-X[:, 0])), (2, np.sin(X[:, 0]) + rng.normal(size=60)), (12, X[:, 1] * X[:, 7])):\n"
+        "    model = NeuralSymbolicRegressor(random_state=0).fit(X[:, :d], y)\n"
+        "    model.predict(X[:, :d])\n"
+        "fit_constants('C * exp(-C * x1)', X, np.exp(-20 * X[:, 0]), random_state=0)\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("parameters", [{"required_variables": ["k"]}, {"required_variables": np.array([2])}])
+def test_a_required_variable_is_not_there_by_rounding(parameters):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.uniform(1, 3, 80), "t": rng.uniform(0, 5, 80), "k": rng.uniform(1, 3, 80)})
+    model = NeuralSymbolicRegressor(random_state=0, **parameters)
+    with pytest.warns(UserWarning, match="no equation with all of required_variables was found; 'k' does not change"):
+        model.fit(X, X["a"] * np.cos(2 * X["t"]))
+    model.fit(X, X["a"] * np.cos(2 * X["t"]) + 1e-6 * X["k"])  # without a warning, which is an error
+
+
+def test_a_guess_that_is_undefined_is_named(frame):
+    y = 2 * frame["mass"] + 0.1 * np.random.default_rng(0).standard_normal(90)
+    with pytest.warns(UserWarning, match=r"the guess 'log\(-mass\)' cannot be used as it stands: it is undefined"):
+        NeuralSymbolicRegressor(guesses=["log(-mass)", "C * log(C - mass)"], random_state=0).fit(frame, y)
+
+
+@pytest.mark.parametrize("names", [["pi", "e"], ["exp", "sin"]])
+def test_equations_in_the_names_of_numbers_and_functions_can_be_parsed_again(names):
+    X = pd.DataFrame(np.random.default_rng(0).uniform(1, 3, (60, 12)), columns=[*names, *"abcdfghijk"])
+    for y in (np.pi * X[names[0]] + X[names[1]], X[names[0]] * np.exp(-X[names[1]]), np.pi * X["a"]):
+        model = NeuralSymbolicRegressor(random_state=0).fit(X, y)
+        again = parse(model.equation_, [*names, "a"])
+        np.testing.assert_allclose(evaluate(again, X[[*names, "a"]]), y)

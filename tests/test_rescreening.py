@@ -130,6 +130,16 @@ def test_a_missing_factor(X):
     assert set(stages.stage.columns.tolist()) >= {0, 1, 2, 3}
 
 
+def test_a_missing_factor_is_seen_where_the_equation_is_large(X):
+    y = X[:, 0] * X[:, 1] * X[:, 2] * (1.0 + 0.1 * X[:, 3]) + 0.005 * np.random.default_rng(1).standard_normal(400)
+    stages = stages_of(X, y)
+    places = {column: place + 1 for place, column in enumerate(stages.stage.columns.tolist())}
+    assert 3 not in places
+    keep(stages.stage, f"mul mul x{places[0]} x{places[1]} x{places[2]}")
+    assert stages.advance()
+    assert {0, 1, 2, 3} <= set(stages.stage.columns.tolist())
+
+
 def test_nothing_changes_where_nothing_is_left(X):
     y = X[:, 4] ** 2
     for noise in (0.0, 0.3):
@@ -180,6 +190,20 @@ def test_when_to_look(X, monkeypatch):
     assert stages.advance()
     assert {0, 1, 3} <= set(stages.stage.columns.tolist())
     assert not stages.should_change()
+
+
+def test_looks_take_a_small_part_of_the_time(X, monkeypatch):
+    times = iter([0.0, 1.0, 1.0])  # the first look takes a second
+    now = 12.0
+    monkeypatch.setattr(Deadline, "elapsed", property(lambda self: next(times, now)))
+    stages = stages_of(X, 30 * X[:, 3] + X[:, 0] * X[:, 1], max_time=100.0)
+    place = stages.stage.columns.tolist().index(3) + 1
+    keep(stages.stage, f"mul C x{place}", [30.0])
+    assert next(times, None) is None
+    now = 10.5  # past the first of the looks
+    assert not stages.should_change()
+    now = 11.5
+    assert stages.should_change()
 
 
 def test_resembling_columns_do_not_hide_others_for_long():

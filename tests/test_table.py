@@ -82,6 +82,18 @@ def test_subsets_keep_the_scales(data):
     assert table.subset(100, np.random.default_rng(0)) is table
 
 
+def test_subsets_keep_a_mean_weight_of_one(data):
+    X, y = data
+    table = Table.prepare(X, y, np.random.default_rng(1).uniform(0.1, 9.0, len(y)))
+    part = table.subset(7, np.random.default_rng(0))
+    assert part.weight.mean() == pytest.approx(1.0)
+    whole = table.weight[np.isin(table.y, part.y)]
+    np.testing.assert_allclose(part.weight, whole / whole.mean())
+    differences = np.square(part.X[:, 0] - part.y) / part.y_scale**2
+    assert part.error(parse("x1")) == pytest.approx(np.average(differences, weights=part.weight))
+    assert Table.prepare(X, y).subset(7, np.random.default_rng(0)).weight is None
+
+
 def test_fractional_weights_count_as_their_effective_number():
     X = np.arange(4.0)[:, None]
     table = Table.prepare(X, X[:, 0], np.array([0.5, 0.5, 0.5, 0.0]))

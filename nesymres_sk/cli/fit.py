@@ -52,12 +52,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Fit, print, save; returns the exit status."""
-    table = tables.read_table(options.data, options)
+    table = tables.read_table(options.data, options, output)
     left_out = [] if options.columns is not None else tables.nameless(table)
     if left_out:
         output.warn(f"columns without a name are left out: {', '.join(map(repr, left_out))}; --columns can take them")
         table = table.drop(columns=left_out)
     X, y, weight = _split(table, options)
+    if len(X) < len(table):
+        output.warn(f"{len(table) - len(X)} of {len(table)} rows have missing values and are left out")
     if options.out is not None and not options.out.resolve().parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no such directory")
     output.note(f"{len(X)} rows, {X.shape[1]} columns: {', '.join(X.columns)}")
@@ -67,8 +69,8 @@ def run(options: argparse.Namespace, output: Output) -> int:
     model = NeuralSymbolicRegressor(
         options.weights,
         beam_size=options.beam_size,
-        operators=options.operators,
-        excluded_operators=options.excluded_operators,
+        operators=_separate(options.operators),
+        excluded_operators=_separate(options.excluded_operators),
         required_variables=options.require,
         guesses=options.guess,
         max_complexity=options.max_complexity,
@@ -143,8 +145,16 @@ def _report(
     )
 
 
+def _separate(names: list[str] | None) -> list[str] | None:
+    """Names that may be separated by commas, too."""
+    return None if names is None else [name for text in names for name in text.split(",") if name]
+
+
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not value > 0:
-        raise argparse.ArgumentTypeError("must be positive")
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
     return value

@@ -49,7 +49,7 @@ def run_predict(options: argparse.Namespace, output: Output) -> int:
     import pandas as pd
 
     model = _load(options)
-    table = tables.read_table(options.data, options)
+    table = tables.read_table(options.data, options, output)
     clean = tables.numbers(table, _inputs(model, list(table.columns), options.data), options)
     if len(clean) < len(table):
         output.warn(f"{len(table) - len(clean)} of {len(table)} rows have missing values and are left out")
@@ -66,9 +66,11 @@ def run_predict(options: argparse.Namespace, output: Output) -> int:
 
 def run_show(options: argparse.Namespace, output: Output) -> int:
     """Print or draw; returns the exit status."""
+    if options.digits < 1:
+        raise UsageError(f"--digits must be at least 1, got {options.digits}")
     model = _load(options)
     if options.plot is not None:
-        _draw(model, options)
+        _draw(model, options, output)
         output.result({"plot": str(options.plot), "picture": options.picture}, f"{options.plot} written")
         return 0
     row = model.best_index_ if options.index is None else options.index
@@ -139,7 +141,7 @@ def _as_fitted(model: NeuralSymbolicRegressor, table: pd.DataFrame) -> Any:
     return table if hasattr(model, "feature_names_in_") else table.to_numpy()
 
 
-def _draw(model: NeuralSymbolicRegressor, options: argparse.Namespace) -> None:
+def _draw(model: NeuralSymbolicRegressor, options: argparse.Namespace, output: Output) -> None:
     from nesymres_sk.drawing import load_pyplot
 
     try:
@@ -160,7 +162,7 @@ def _draw(model: NeuralSymbolicRegressor, options: argparse.Namespace) -> None:
         except ValueError as error:
             raise CommandError(f"{options.model}: {error}") from None
     else:
-        display = _draw_data(model, options)
+        display = _draw_data(model, options, output)
     try:
         display.figure_.savefig(options.plot, dpi=150)
     except ValueError as error:  # an ending that matplotlib does not know
@@ -169,13 +171,13 @@ def _draw(model: NeuralSymbolicRegressor, options: argparse.Namespace) -> None:
         plt.close(display.figure_)
 
 
-def _draw_data(model: NeuralSymbolicRegressor, options: argparse.Namespace) -> Any:
+def _draw_data(model: NeuralSymbolicRegressor, options: argparse.Namespace, output: Output) -> Any:
     from nesymres_sk.plotting.prediction import PredictionDisplay
     from nesymres_sk.plotting.slices import SliceDisplay
 
     if options.data is None or options.target is None:
         raise UsageError(f"--picture {options.picture} needs --data and --target")
-    table = tables.read_table(options.data, options)
+    table = tables.read_table(options.data, options, output)
     target = tables.check_column(table, options.target, "--target")
     names = _inputs(model, [name for name in table.columns if name != target], options.data)
     clean = tables.numbers(table, [*names, target], options)

@@ -32,7 +32,12 @@ class Output:
 
     def result(self, data: dict[str, Any], text: str) -> None:
         """Print the result, as an object or as text."""
-        print(json.dumps(_finite(data), ensure_ascii=False, allow_nan=False) if self.json else text, flush=True)
+        text = json.dumps(_finite(data), allow_nan=False) if self.json else text
+        try:
+            print(text, flush=True)
+        except UnicodeEncodeError:  # a name that this terminal has no letters for
+            encoding = sys.stdout.encoding
+            print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
     def note(self, text: str) -> None:
         """Tell a person what goes on."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nesymres_sk.cli.errors import CommandError, UsageError
+from nesymres_sk.cli.output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--decimal", default=".", help="decimal sign of a CSV file (default '.')")
     group.add_argument("--thousands", help="sign between thousands of a CSV file, such as ',' in 1,234.5")
     group.add_argument("--comment", metavar="SIGN", help="what starts a comment in a CSV file, such as '#'")
+    group.add_argument(
+        "--skip-lines",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="LINE",
+        help="lines of a CSV file to leave out, counted from 1, such as a title or one with units",
+    )
     group.add_argument("--na", metavar="TEXT", help="text that stands for a missing value, such as '?'")
     group.add_argument("--no-header", action="store_true", help="the first row is data; columns are x1, x2, ...")
     group.add_argument(
@@ -42,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
+def read_table(path: str, options: argparse.Namespace, output: Output) -> pd.DataFrame:
     """Table of a file.
 
     Parameters
@@ -51,6 +60,8 @@ def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
         File, or ``-`` for standard input.
     options : argparse.Namespace
         Of :func:`add_options`.
+    output : Output
+        For warnings.
 
     Raises
     ------
@@ -66,7 +77,8 @@ def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
     try:
         # text is needed twice, for its head and for its rows, and standard input is there once
         text = sys.stdin.read() if path == "-" else _text_of(path)
-        table = _parse(text.removeprefix("\ufeff"), options)
+        text = _without_lines(text.removeprefix("\ufeff"), options.skip_lines)
+        table, names = _parse(text, options)
     except UnicodeDecodeError:
         raise CommandError(f"{path} is not text in UTF-8; save it as CSV in UTF-8, or as .parquet") from None
     except pd.errors.EmptyDataError:
@@ -81,32 +93,66 @@ def read_table(path: str, options: argparse.Namespace) -> pd.DataFrame:
     table.columns = [str(name).strip() for name in table.columns]
     if table.empty:
         raise CommandError(f"{path} has a head and no rows")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        output.warn(f"{names.count(name)} columns are called {name!r}; the second is {name + '.1'!r} here")
+    if not options.no_header and _has_units(table):
+        shown = ", ".join(map(repr, table.iloc[0].dropna().tolist()[:5]))
+        raise CommandError(
+            f"the first row of {path} has no numbers but {shown}; if these are units, leave their line out, with "
+            "--skip-lines 2 if it is the second; if they are the names, leave out what is above them"
+        )
     return table
 
 
-def _parse(text: str, options: argparse.Namespace) -> pd.DataFrame:
+def _without_lines(text: str, skipped: Sequence[int]) -> str:
+    if not skipped:
+        return text
+    lines = io.StringIO(text, newline=None).readlines()
+    return "".join(line for number, line in enumerate(lines, 1) if number not in skipped)
+
+
+def _has_units(table: pd.DataFrame) -> bool:
+    """Whether the first row has words in place of the numbers that follow."""
     import pandas as pd
 
+    if len(table) < 2 or table.columns[0].startswith(tuple(_COMMENTS)):
+        return False
+    if any(_is_number(str(value).strip()) for value in table.iloc[0].dropna()):
+        return False
+    first = table.iloc[0]
+    words = [name for name in first.index if isinstance(first[name], str) and re.match(r"\D*[^\W\d]|%", first[name])]
+    return bool(words) and bool(pd.to_numeric(table[words].iloc[1], errors="coerce").notna().all())
+
+
+def _parse(text: str, options: argparse.Namespace) -> tuple[pd.DataFrame, list[str]]:
+    """Table of a text, and the names that it gives the columns; pandas changes those of equal name."""
+    import pandas as pd
+
+    form: dict[str, Any] = {
+        "sep": _separator(options, text),
+        "comment": options.comment,
+        "skipinitialspace": True,
+        "index_col": False,  # by default the first cells of rows longer than the head would become their names
+    }
     with warnings.catch_warnings():
         # rows that are longer than the head lose their last cells, with this warning if these are not empty
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
+            head: pd.DataFrame = pd.read_csv(io.StringIO(text), header=None, nrows=1, dtype=str, **form)
             table: pd.DataFrame = pd.read_csv(
                 io.StringIO(text),
-                sep=_separator(options, text),
                 decimal=options.decimal,
                 thousands=options.thousands,
-                comment=options.comment,
                 na_values=options.na,
                 header=None if options.no_header else 0,
-                skipinitialspace=True,
-                index_col=False,  # by default the first cells of such rows would become their names
+                **form,
             )
         except pd.errors.ParserWarning:
             start = text.lstrip()[0]
             hint = f"if it starts with a comment, add --comment '{start}'" if start in _COMMENTS else "check --sep"
-            raise ValueError(f"rows have more cells than the first one has names; {hint}") from None
-    return table
+            title = "; if the first line is a title, add --skip-lines 1"
+            raise ValueError(f"rows have more cells than the first one has names; {hint}{title}") from None
+    return table, [] if options.no_header else [name.strip() for name in head.iloc[0].dropna()]
 
 
 def nameless(table: pd.DataFrame) -> list[str]:
@@ -131,7 +177,8 @@ def check_column(table: pd.DataFrame, name: str, what: str) -> str:
         hint = f"the file seems to start with a comment; add --comment '{table.columns[0][0]}'"
     elif table.shape[1] == 1:
         hint = (
-            f"the file seems to have the single column {table.columns[0]!r}; if it is not separated by ',', add --sep"
+            f"the file seems to have the single column {table.columns[0]!r}; if it is not separated by ',', add --sep, "
+            "and if this is a title above the names, add --skip-lines 1"
         )
     raise UsageError(f"no column {name!r} for {what}; {hint}")
 
@@ -202,6 +249,8 @@ def _not_numeric(name: str, column: pd.Series, bad: pd.Series) -> str:
         return f"{where}; if the comma is between thousands, add --thousands ,{either}"
     if re.fullmatch(r"\s*-?\d+,\d+\s*", value):
         return f"{where}; if this is a decimal comma, add --decimal ,"
+    if value.strip().endswith("%"):
+        return f"{where}; remove the percent signs, or leave the column out with --drop {name!r}"
     if bad.mean() < 0.5:
         return f"{where}; if this stands for a missing value, add --na {value!r} --missing drop"
     return f"{where}; leave the column out with --drop {name!r}, or replace its values by numbers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sklearn.utils.validation import check_is_fitted
@@ -52,10 +53,17 @@ def fitted_equation(estimator: NeuralSymbolicRegressor, index: int | None = None
         If the estimator has no equations yet.
     IndexError
         If there is no such row.
+    TypeError
+        If ``index`` is no integer.
     """
     check_is_fitted(estimator)
     expressions = estimator.expressions_
-    row = estimator.best_index_ if index is None else index
+    try:
+        row = operator.index(estimator.best_index_ if index is None else index)
+    except TypeError:
+        row = None
+    if row is None or isinstance(index, bool):
+        raise TypeError(f"index must be a row of equations_, an integer, or None for the chosen one, got {index!r}")
     if not -len(expressions) <= row < len(expressions):
         raise IndexError(f"index must be a row of equations_, 0 to {len(expressions) - 1}, got {row}")
     names = getattr(estimator, "feature_names_in_", None)

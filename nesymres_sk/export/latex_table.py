@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sklearn.utils.validation import check_is_fitted
 
 from nesymres_sk.export.fitted import fitted_equation
-from nesymres_sk.expressions.infix import to_latex
+from nesymres_sk.expressions.infix import check_digits, to_latex
 
 if TYPE_CHECKING:
     from nesymres_sk.regressor import NeuralSymbolicRegressor
@@ -52,9 +52,12 @@ def latex_table(
     Raises
     ------
     IndexError, ValueError
-        If there is no such row or column.
+        If there is no such row or column, or ``digits`` is less than 1.
+    TypeError
+        If a row or ``digits`` is no integer.
     """
     check_is_fitted(estimator)
+    check_digits(digits)
     unknown = [column for column in columns if column not in HEADINGS]
     if unknown or not columns:
         raise ValueError(f"columns must be some of {', '.join(HEADINGS)}, got {', '.join(unknown) or 'none'}")

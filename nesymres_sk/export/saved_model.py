@@ -15,7 +15,8 @@
         {"equation": "...", "tokens": "mul C square x2", "constants": [0.5], "complexity": 4, "loss": ...},
         ...
       ],
-      "history": [...]
+      "history": [...],
+      "n_fitted": 1234
     }
 
 Tokens and constants are what is loaded (prefix form, variables stand for ``columns``); the text beside them is for
@@ -25,11 +26,13 @@ people. Numbers have all their digits, and those that JSON does not have are the
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
 import sys
 import tempfile
+import warnings
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nesymres_sk import __version__
+from nesymres_sk.equate.config import EquateConfig
 from nesymres_sk.export.fitted import fitted_equation
 
 if TYPE_CHECKING:
@@ -78,7 +82,10 @@ def save_model(estimator: NeuralSymbolicRegressor, path: str | os.PathLike[str])
     """
     text = json.dumps(to_dict(estimator), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:  # which names a file that nobody has asked for
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -153,6 +160,8 @@ def to_dict(estimator: NeuralSymbolicRegressor) -> dict[str, Any]:
     }
     if hasattr(estimator, "history_"):
         data["history"] = [{key: _to_json(value) for key, value in step.items()} for step in estimator.history_]
+    if hasattr(estimator, "n_fitted_"):
+        data["n_fitted"] = int(estimator.n_fitted_)
     return data
 
 
@@ -182,14 +191,24 @@ def from_dict(data: Any) -> NeuralSymbolicRegressor:
     columns = _checked(data, "columns", lambda value: _are_columns(value, n_features))
     equations = _checked(data, "equations", lambda value: isinstance(value, list) and len(value) > 0)
     best = _checked(data, "best_index", lambda value: _is_integer(value) and 0 <= value < len(equations))
-    parameters = _checked(data, "parameters", lambda value: isinstance(value, dict))
+    parameters = dict(_checked(data, "parameters", lambda value: isinstance(value, dict)))
     history = data.get("history", [])
     if not isinstance(history, list) or not all(isinstance(step, dict) for step in history):
         raise _damaged("history")
+    n_fitted = data.get("n_fitted")
+    if n_fitted is not None and not (_is_integer(n_fitted) and n_fitted >= 0):
+        raise _damaged("n_fitted")
     expressions = [_expression(entry, len(columns), row) for row, entry in enumerate(equations)]
-    # parameters that this version does not know, or no longer, do not change what has been fitted
-    known = NeuralSymbolicRegressor().get_params(deep=False)
-    model = NeuralSymbolicRegressor(**{name: value for name, value in parameters.items() if name in known})
+    known = {name: parameters.pop(name) for name in NeuralSymbolicRegressor().get_params() if name in parameters}
+    if parameters:  # they do not change what has been fitted
+        unknown = ", ".join(map(repr, parameters))
+        warnings.warn(f"parameters that this version does not have are left out: {unknown}", UserWarning, stacklevel=3)
+    if isinstance(known.get("finetune"), dict):
+        try:
+            known["finetune"] = EquateConfig(**known["finetune"])
+        except (TypeError, ValueError):
+            raise _damaged("parameters.finetune") from None
+    model = NeuralSymbolicRegressor(**known)
     model.n_features_in_ = n_features
     if names is not None:
         model.feature_names_in_ = np.array(names, dtype=object)
@@ -204,6 +223,8 @@ def from_dict(data: Any) -> NeuralSymbolicRegressor:
     model.equation_ = texts[best]
     if history:
         model.history_ = [{key: _from_json(value) for key, value in step.items()} for step in history]
+    if n_fitted is not None:
+        model.n_fitted_ = n_fitted
     return model
 
 
@@ -211,7 +232,7 @@ def _text(model: NeuralSymbolicRegressor, row: int) -> str:
     from nesymres_sk.expressions.infix import to_infix
 
     fitted = fitted_equation(model, row)
-    return to_infix(fitted.expression, fitted.column_names)
+    return to_infix(fitted.expression, [*fitted.column_names, *(fitted.names or ())])
 
 
 def _expression(entry: Any, n_columns: int, row: int) -> Expression:
@@ -281,6 +302,12 @@ def _from_json(value: Any) -> Any:
 
 
 def _parameter(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.bool_)):
+        value = value.tolist()
+    if isinstance(value, EquateConfig):
+        value = dataclasses.asdict(value)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if isinstance(value, (list, tuple)):
         return [_parameter(item) for item in value]
     if isinstance(value, dict):

@@ -63,6 +63,7 @@ class EquationModule(torch.nn.Module):
     """
 
     constants: torch.nn.Parameter
+    _n_features: int | None = None  # of the table, where it is known
 
     def __init__(
         self,
@@ -89,7 +90,18 @@ class EquationModule(torch.nn.Module):
         -------
         tensor of shape (...)
             NaN or infinite where the equation is undefined.
+
+        Raises
+        ------
+        TypeError
+            If ``X`` is no tensor.
+        ValueError
+            If it has not the columns of the training data.
         """
+        if not isinstance(X, torch.Tensor):
+            raise TypeError(f"X must be a tensor, got {type(X).__name__}; torch.as_tensor makes one of an array")
+        if self._n_features is not None and (X.ndim == 0 or X.shape[-1] != self._n_features):
+            raise ValueError(f"X must have shape (..., {self._n_features}), got {tuple(X.shape)}")
         X = X.to(self.constants.dtype)
         n_constants = len(self.constants)
         stack: list[torch.Tensor] = []
@@ -133,4 +145,6 @@ def to_torch(estimator: NeuralSymbolicRegressor, index: int | None = None, dtype
     """
     fitted = fitted_equation(estimator, index)
     dtype = torch.float64 if dtype is None else dtype
-    return EquationModule(fitted.expression, fitted.columns, fitted.column_names, dtype)
+    module = EquationModule(fitted.expression, fitted.columns, fitted.column_names, dtype)
+    module._n_features = fitted.n_features
+    return module

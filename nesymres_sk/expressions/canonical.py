@@ -97,8 +97,3 @@ def _leaf(number: float) -> Expression:
     if number in range(1, v.MAX_INTEGER + 1):
         return Expression((v.integer(int(number)),))
     return Expression((v.CONSTANT,), (math.nan if number == FREE else number,))
-
-
-def is_constant(expression: Expression) -> bool:
-    """Whether an expression contains no variable."""
-    return not any(v.is_variable(token) for token in expression.tokens)

@@ -110,7 +110,7 @@ def _close_sum(token: int, a: Scaled, b: Scaled) -> Scaled:
     if a.sign == NONE and b.sign == NONE:
         return Scaled((token, a.node, b.node), NONE, 1.0)
     # a positive scale climbs further than one of unknown sign; an absent one must stay absent
-    first = a.sign == NONE or (b.sign != NONE and a.sign <= b.sign)
+    first = a.sign <= b.sign
     leader, other = (a, b) if first else (b, a)
 
     def join(leading: Node, factor: float) -> Node:

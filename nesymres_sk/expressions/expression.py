@@ -6,9 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nesymres_sk.expressions import vocabulary as v
 
 #: A tree node: ``(token,)`` for variables and integers, ``(CONSTANT, value)`` with NaN for a free constant,
@@ -100,22 +97,6 @@ class Expression:
             else:
                 stack.append((token, stack.pop(), stack.pop()))
         return stack[0]
-
-    def postfix(self) -> NDArray[np.int16]:
-        """Program of the machine. Leaves keep their order, so constants are numbered as in the prefix form."""
-        out: list[int] = []
-        stack: list[list[int]] = []  # [operator, operands still missing]
-        for token in self.tokens:
-            if _ARITY[token]:
-                stack.append([token, _ARITY[token]])
-                continue
-            out.append(token)
-            while stack:
-                stack[-1][1] -= 1
-                if stack[-1][1]:
-                    break
-                out.append(stack.pop()[0])
-        return np.array(out, dtype=np.int16)
 
     def skeleton(self) -> Expression:
         """The same tokens with every constant free."""

@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from nesymres_sk.expressions import vocabulary as v
@@ -41,25 +42,44 @@ def to_infix(expression: Expression, names: Sequence[str] | None = None, digits:
     ----------
     expression : Expression
     names : sequence of str, optional
-        Names of the columns; ``x1``, ``x2``, … by default.
+        Names of the columns, and perhaps of others in the same table; ``x1``, ``x2``, … by default.
     digits : int, optional
         Significant digits of the constants; the shortest text that gives the same float by default. Without
-        ``digits`` a constant that is exactly a simple multiple of π is written with ``pi``.
+        ``digits`` a constant that is exactly a simple multiple of π is written with ``pi``, unless a column is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``digits`` is no positive integer.
 
     Examples
     --------
     >>> to_infix(Expression.from_names("sub x1 mul C exp neg x2"))
     'x1 - C * exp(-x2)'
     """
-    style = _Style(_infix_pattern, ("(", ")"), lambda number: _infix_number(number, digits), _columns(names))
+    check_digits(digits)
+    columns = _columns(names)
+    with_pi = digits is None and "pi" not in columns
+    style = _Style(_infix_pattern, ("(", ")"), lambda number: _infix_number(number, digits, with_pi), columns)
     return _render(expression.to_tree(), style).text
 
 
 def to_latex(expression: Expression, names: Sequence[str] | None = None, digits: int | None = 4) -> str:
     """LaTeX of an expression (mathematics only, without delimiters); parameters as in :func:`to_infix`."""
+    check_digits(digits)
     columns = [_latex_name(name) for name in _columns(names)]
     style = _Style(_latex_pattern, (r"\left(", r"\right)"), lambda number: _latex_number(number, digits), columns)
     return _render(expression.to_tree(), style).text
+
+
+def check_digits(digits: int | None) -> None:
+    """Raise an error if a number of significant digits is none."""
+    if digits is None:
+        return
+    if not isinstance(digits, Integral) or isinstance(digits, bool):
+        raise TypeError(f"digits must be an integer or None, got {digits!r}")
+    if digits < 1:
+        raise ValueError(f"digits must be at least 1, got {digits}")
 
 
 def to_sympy(expression: Expression, names: Sequence[str] | None = None) -> Any:
@@ -84,7 +104,8 @@ def to_sympy(expression: Expression, names: Sequence[str] | None = None) -> Any:
                 stack.append(sympy.Symbol(f"C{n_free}"))
                 n_free -= 1
             else:
-                multiple = _multiple_of_pi(value)
+                # with a column of that name the text would have two things called pi
+                multiple = None if "pi" in columns else _multiple_of_pi(value)
                 stack.append(sympy.Rational(*multiple) * sympy.pi if multiple else sympy.Float(value))
         elif v.is_variable(token):
             stack.append(sympy.Symbol(columns[token - v.FIRST_VARIABLE]))
@@ -189,8 +210,8 @@ def _plain(value: float, digits: int | None) -> str:
     return str(int(value)) if value == round(value) and abs(value) < 1e15 else repr(value)
 
 
-def _infix_number(value: float, digits: int | None) -> _Text:
-    multiple = _multiple_of_pi(value) if digits is None else None
+def _infix_number(value: float, digits: int | None, with_pi: bool) -> _Text:
+    multiple = _multiple_of_pi(value) if with_pi else None
     if multiple is None:
         return _Text(_plain(value, digits), _CALL)
     numerator, denominator = multiple

@@ -1,8 +1,9 @@
 """The operator table: every function that an equation may contain, one row each.
 
-Everything else (vocabulary, parser, printer, prior, grammar) is derived from :data:`OPERATORS`. To add an
-operator, add a row here and a branch in the compiled kernel of :mod:`nesymres_sk.expressions.machine`; a test
-compares each branch with the row's own value and derivatives.
+Vocabulary, parser, printer, grammar and the weights of the prior are derived from :data:`OPERATORS`. A new operator
+needs more than its row: a branch for its value and one for its derivatives in the kernels of
+:mod:`nesymres_sk.expressions.machine`, and entries in :mod:`nesymres_sk.expressions.canonical`,
+:mod:`nesymres_sk.search.inverses` and :mod:`nesymres_sk.export`. A test compares all of these with the row.
 """
 
 from __future__ import annotations
@@ -40,9 +41,6 @@ class Operator:
         Binding strength of the infix text: 1 sums, 2 products, 3 sign, 4 powers, 5 calls.
     sympy : str
         Format of an equivalent in SymPy's functions, operands as ``{0}`` and ``{1}``.
-    domain : str
-        Where the value is real: ``real``, ``nonzero``, ``nonnegative``, ``positive``, ``unit`` ([-1, 1]) or
-        ``power`` (base positive, or an integer exponent).
     commutative : bool
         Whether the operands may be exchanged.
     """
@@ -56,7 +54,6 @@ class Operator:
     latex: str
     precedence: int
     sympy: str
-    domain: str = "real"
     commutative: bool = False
 
 
@@ -77,16 +74,16 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("mul", 2, 10, np.multiply, lambda a, b: (b, a),
              "{0} * {1}", r"<0> \cdot <1>", 2, "{0} * {1}", commutative=True),
     Operator("div", 2, 6, np.divide, lambda a, b: (1.0 / b, -a / (b * b)),
-             "{0} / {1}", r"\frac{<0>}{<1>}", 2, "{0} / {1}", domain="nonzero"),
+             "{0} / {1}", r"\frac{<0>}{<1>}", 2, "{0} / {1}"),
     Operator("pow", 2, 1, np.power, _power_partials,
-             "{0} ** {1}", "<0>^{<1>}", 4, "{0} ** {1}", domain="power"),
+             "{0} ** {1}", "<0>^{<1>}", 4, "{0} ** {1}"),
     # unary
     Operator("neg", 1, 1, np.negative, lambda a: (-_ones(a),),
              "-{0}", "-<0>", 3, "-{0}"),
     Operator("inv", 1, 2, lambda a: 1.0 / a, lambda a: (-1.0 / (a * a),),
-             "1 / {0}", r"\frac{1}{<0>}", 2, "1 / {0}", domain="nonzero"),
+             "1 / {0}", r"\frac{1}{<0>}", 2, "1 / {0}"),
     Operator("sqrt", 1, 4, np.sqrt, lambda a: (0.5 / np.sqrt(a),),
-             "sqrt({0})", r"\sqrt{<0>}", 5, "sqrt({0})", domain="nonnegative"),
+             "sqrt({0})", r"\sqrt{<0>}", 5, "sqrt({0})"),
     Operator("square", 1, 6, np.square, lambda a: (2.0 * a,),
              "{0} ** 2", "<0>^{2}", 4, "{0} ** 2"),
     Operator("cube", 1, 2, lambda a: a * a * a, lambda a: (3.0 * a * a,),
@@ -98,7 +95,7 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("exp", 1, 4, np.exp, lambda a: (np.exp(a),),
              "exp({0})", "e^{<0>}", 5, "exp({0})"),
     Operator("log", 1, 3, np.log, lambda a: (1.0 / a,),
-             "log({0})", r"\log\left(<0>\right)", 5, "log({0})", domain="positive"),
+             "log({0})", r"\log\left(<0>\right)", 5, "log({0})"),
     Operator("sin", 1, 3.5, np.sin, lambda a: (np.cos(a),),
              "sin({0})", r"\sin\left(<0>\right)", 5, "sin({0})"),
     Operator("cos", 1, 3.5, np.cos, lambda a: (-np.sin(a),),
@@ -106,9 +103,9 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("tan", 1, 0.7, np.tan, lambda a: (1.0 + np.tan(a) ** 2,),
              "tan({0})", r"\tan\left(<0>\right)", 5, "tan({0})"),
     Operator("asin", 1, 0.5, np.arcsin, lambda a: (1.0 / np.sqrt(1.0 - a * a),),
-             "asin({0})", r"\arcsin\left(<0>\right)", 5, "asin({0})", domain="unit"),
+             "asin({0})", r"\arcsin\left(<0>\right)", 5, "asin({0})"),
     Operator("acos", 1, 0.3, np.arccos, lambda a: (-1.0 / np.sqrt(1.0 - a * a),),
-             "acos({0})", r"\arccos\left(<0>\right)", 5, "acos({0})", domain="unit"),
+             "acos({0})", r"\arccos\left(<0>\right)", 5, "acos({0})"),
     Operator("atan", 1, 0.5, np.arctan, lambda a: (1.0 / (1.0 + a * a),),
              "atan({0})", r"\arctan\left(<0>\right)", 5, "atan({0})"),
     Operator("tanh", 1, 0.8, np.tanh, lambda a: (1.0 - np.tanh(a) ** 2,),

@@ -21,6 +21,13 @@ _PATTERN = re.compile(
 )
 _ALIASES = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "Abs": "abs"}
 _NUMBERS = {"pi": math.pi, "e": math.e}
+#: Functions that people expect, in terms of those that there are.
+_INSTEAD = {
+    "log10": "log(x) / log(10)",
+    "log2": "log(x) / log(2)",
+    "sinh": "(exp(x) - exp(-x)) / 2",
+    "cosh": "(exp(x) + exp(-x)) / 2",
+}
 #: Binding powers of the infix operators: (left, right); a power binds its right operand first.
 _BINDING = {"+": (1, 2), "-": (1, 2), "*": (3, 4), "/": (3, 4), "^": (8, 6), "**": (8, 6)}
 _SIGN_BINDING = 6
@@ -63,7 +70,8 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
         ``ln``, ``arcsin``, ``arccos``, ``arctan``, ``Abs``), columns, and ``C`` for a free constant; every ``C`` is a
         constant of its own. Integers from 1 to 5 stay integers, other numbers become constants with that value.
     names : sequence of str, optional
-        Names of the columns in order; ``x1``, ``x2``, … by default. A column hides a function or number of its name.
+        Names of the columns in order; ``x1``, ``x2``, … by default. A column hides a number of its name, and a
+        function where no parenthesis follows.
 
     Raises
     ------
@@ -120,6 +128,8 @@ class _Parser:
                 position += len(phrase)
                 continue
             match = _PATTERN.match(self.text, position)
+            if match is None and self.text[position] == "=":
+                raise ParseError("write only the right-hand side, without '='", self.text, position)
             if match is None:
                 raise ParseError(f"unexpected character {self.text[position]!r}; remove it", self.text, position)
             kind = str(match.lastgroup)
@@ -216,19 +226,21 @@ class _Parser:
 
     def _name(self, token: _Token) -> Node:
         name = token.text
-        if name in self.columns:
+        function = _ALIASES.get(name, name)
+        row = next((row for row in OPERATORS if row.name == function), None)
+        if name in self.columns and (row is None or self._peek().text != "("):
             index = self.columns[name]
             if index >= v.MAX_VARIABLES:
                 raise self._error(f"column {name!r} is beyond the first {v.MAX_VARIABLES} columns", token)
             return self._node(token, v.variable(index))
-        function = _ALIASES.get(name, name)
-        row = next((row for row in OPERATORS if row.name == function), None)
         if row is not None:
             return self._call(token, row.name, row.arity)
         if name == "C":
             return self._node(token, v.CONSTANT, math.nan)
         if name in _NUMBERS:
             return self._node(token, v.CONSTANT, _NUMBERS[name])
+        if name in _INSTEAD:
+            raise self._error(f"there is no function {name}; write {_INSTEAD[name]}", token)
         known = [*self.columns, *(row.name for row in OPERATORS), *_ALIASES, *_NUMBERS, "C"]
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"the columns are {', '.join(list(self.columns)[:10])}"

@@ -13,10 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import Programs, check_variables, compile_programs, in_chunks
-from nesymres_sk.fitting.levenberg_marquardt import fit_chunk
+from nesymres_sk.fitting.levenberg_marquardt import EXACT, fit_chunk
 from nesymres_sk.fitting.structure import MAX_CONSTANTS
 
 _CHUNK = 16
+#: Starts that the kernel is given at a time: it looks at the clock between them, and compares each with each.
+_MOST_STARTS = 256
+#: Relative loss after which more starts have nothing to gain.
+_FOUND = 1e4 * EXACT
 
 
 class FitResult(NamedTuple):
@@ -54,8 +58,8 @@ def prepare_table(
     """
     points = np.asarray(X, dtype=np.float64)
     targets = np.asarray(y, dtype=np.float64)
-    if points.ndim != 2:
-        raise ValueError(f"X must have shape (n, d), got {points.shape}")
+    if points.ndim != 2 or not len(points):
+        raise ValueError(f"X must have shape (n, d) with at least one row, got {points.shape}")
     if targets.shape != (len(points),):
         raise ValueError(f"y must have shape ({len(points)},) to go with X, got {targets.shape}")
     weights = np.ones(len(points)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -165,30 +169,31 @@ def _run(
     n_threads: int,
 ) -> None:
     """Run the kernel in chunks, with a timer that stops it in the middle of a fit."""
-    scale = math.sqrt(float(table.weights @ np.square(table.y))) or 1.0
+    with np.errstate(under="ignore"):  # also where a user has made it an error
+        scale = math.sqrt(float(table.weights @ np.square(table.y))) or 1.0
     factors = np.sqrt(table.weights) / scale
     # a few huge targets, near a pole for instance, would decide alone which start is best
     deviations = np.abs(table.y - np.median(table.y))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         tamed = factors / (1.0 + deviations / (np.median(deviations) or math.inf))
     stop = np.zeros(1, np.int64)
 
+    data = table.XT, table.y, factors, tamed
+
     def work(first: int, last: int) -> None:
-        fit_chunk(
-            *programs,
-            first,
-            last,
-            table.XT,
-            table.y,
-            factors,
-            tamed,
-            constants,
-            starts,
-            n_restarts,
-            seeds,
-            stop,
-            losses,
-        )
+        part = slice(first, last)
+        unknown = constants[part].copy()
+        n = min(n_restarts, _MOST_STARTS)
+        fit_chunk(*programs, first, last, *data, constants, starts, n, seeds, stop, losses)
+        for done in range(n, n_restarts, _MOST_STARTS):
+            if stop[0] or (losses[part] < _FOUND).all():
+                return
+            n = min(n_restarts - done, _MOST_STARTS)
+            again, found = constants.copy(), np.full(len(losses), np.inf)
+            again[part] = unknown
+            fit_chunk(*programs, first, last, *data, again, starts, n, seeds, stop, found)
+            better = np.flatnonzero(found < losses)
+            constants[better], losses[better] = again[better], found[better]
 
     timer = None
     if deadline is not None and math.isfinite(deadline.at):
@@ -202,7 +207,7 @@ def _run(
     finally:
         if timer is not None:
             timer.cancel()
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         losses *= scale * scale
 
 

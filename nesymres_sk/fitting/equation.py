@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,6 +86,8 @@ def fit_constants(
     ------
     ParseError
         If the text is not an equation of the language.
+    TypeError
+        If ``max_time`` is no number.
     ValueError
         If the data are not valid, a variable has no column, or no constants were found for which the equation is
         defined at every point.
@@ -97,6 +101,8 @@ def fit_constants(
     >>> [round(c, 6) for c in fitted.constants]
     [3.0, 0.5]
     """
+    if not isinstance(max_time, (Real, NoneType)):
+        raise TypeError(f"max_time must be a number of seconds or None, got {max_time!r}")
     if max_time is not None and not max_time > 0:
         raise ValueError(f"max_time must be positive, got {max_time}")
     expression = parse(text)

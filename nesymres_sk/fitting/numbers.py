@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 #: Largest probability that a value lies so close to a simple number by chance.
 _MAX_CHANCE = 0.01
-#: Standard errors within which a simple number has to lie.
-_MAX_DEVIATION = 2.6
+#: Standard errors within which two numbers count as one.
+MAX_DEVIATION = 2.6
 
 _DENOMINATORS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16)
 _PI_DENOMINATORS = (1, 2, 3, 4, 6, 8, 12)
@@ -118,7 +118,7 @@ def nearest_simple(value: float, sigma: float, accuracy: float = 0.0) -> tuple[f
     """
     if not math.isfinite(sigma):
         return None
-    reach = max(_MAX_DEVIATION * sigma, accuracy)
+    reach = max(MAX_DEVIATION * sigma, accuracy)
     for number in simple_numbers(value):
         distance = abs(number.value - value)
         chance = 2.0 * max(distance, sigma) / number.spacing

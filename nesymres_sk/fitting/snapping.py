@@ -20,15 +20,13 @@ from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.fitting.factoring import factor
-from nesymres_sk.fitting.numbers import nearest_simple
+from nesymres_sk.fitting.numbers import MAX_DEVIATION, nearest_simple
 from nesymres_sk.fitting.phases import PERIODIC, turn_phases
 from nesymres_sk.fitting.refinement import Target, refine, standard_errors
 from nesymres_sk.fitting.selection import constants_length, structure_length
 from nesymres_sk.fitting.tidying import tidy
 
 _ABS, _ADD, _SUB, _NEG = (v.operator_token(name) for name in ("abs", "add", "sub", "neg"))
-#: Standard errors within which two constants count as one.
-_MAX_DEVIATION = 2.6
 #: Largest increase of n * log(mean squared error): 99 % of a chi-squared variable with one degree of freedom.
 _MAX_RATIO = 6.63
 #: Relative accuracy that a fit is trusted to reach at least.
@@ -240,7 +238,7 @@ def _share_values(expression: Expression, error: float, target: Target) -> Expre
             spread = max(math.hypot(sigma[i], sigma[j]), 1e-15 * abs(a))
             if abs(a) == abs(b) or not 200.0 * spread < abs(a):
                 continue
-            if abs(abs(a) - abs(b)) > max(_MAX_DEVIATION * spread, _RELATIVE_ERROR * abs(a)):
+            if abs(abs(a) - abs(b)) > max(MAX_DEVIATION * spread, _RELATIVE_ERROR * abs(a)):
                 continue
             first, second = (max(sigma[k], 1e-15 * abs(a)) for k in (i, j))
             weight = (first / second) ** 2  # of the second, that of the first being 1

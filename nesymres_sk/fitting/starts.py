@@ -30,7 +30,6 @@ from nesymres_sk.fitting.structure import (
 State = Annotated[Any, numba.uint64[::1]]
 
 _CONSTANT = v.CONSTANT
-_FIRST_OPERATOR = v.FIRST_OPERATOR
 _POWERS = np.array([-2.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0, 4.0])
 #: Most periods of a sine over the range of its argument that a start may have. In few rows there are fewer: on a
 #: regular grid a sine with more than half a period between rows has the values of a slower one (Nyquist).

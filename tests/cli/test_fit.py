@@ -101,3 +101,15 @@ def test_what_is_not_there_is_the_command_lines_fault(run, table, fits, argument
     assert (status, out) == (2, "")
     assert message in err
     assert not fits
+
+
+def test_operators_may_be_separated_by_commas(run, table, fits):
+    assert run("fit", "data.csv", "--target", "energy", "--operators", "add,mul", "div,")[0] == 0
+    assert fits[0][0]["operators"] == ["add", "mul", "div"]
+
+
+@pytest.mark.parametrize("time", ["x", "0", "-1", "nan"])
+def test_a_time_that_is_none_is_named(run, table, fits, capsys, time):
+    with pytest.raises(SystemExit):
+        run("fit", "data.csv", "--target", "energy", f"--time={time}")
+    assert f"must be a positive number, got '{time}'" in capsys.readouterr().err

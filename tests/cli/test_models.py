@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -51,6 +54,7 @@ def test_show(run, model):
     assert out.splitlines()[-1] == model.equation_
     assert run("show", "model.json", "--as", "equation", "--index", 1)[1] == "mass\n"
     assert run("show", "model.json", "--as", "latex")[1].strip() == model.latex()
+    assert run("show", "model.json", "--digits", 0)[::2] == (2, "error: --digits must be at least 1, got 0\n")
     assert run("show", "model.json", "--as", "latex-table")[1].startswith(r"\begin{tabular}")
     assert run("show", "model.json", "--as", "sympy")[1].strip() == str(model.sympy())
     assert "def equation(X):" in run("show", "model.json", "--as", "python")[1]
@@ -106,3 +110,15 @@ def test_the_progress_of_a_fit_is_drawn_from_its_file(run, tmp_path):
     assert run("fit", "data.csv", "--target", "y", "--time", "0.5", "--out", "m.json")[0] == 0
     assert run("show", "m.json", "--plot", "p.svg", "--picture", "progress")[0] == 0
     assert (tmp_path / "p.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_names_that_the_terminal_has_no_letters_for(model, tmp_path):
+    save_model(fitted_model([parse("x1")], n_features=1, names=["größe"]), tmp_path / "m.json")
+    command = [sys.executable, "-m", "nesymres_sk", "show", "m.json", "--as", "equation"]
+    for more, wanted in ([], "gr\\xf6\\xdfe\n"), (["--json"], None):
+        done = subprocess.run(
+            [*command, *more], cwd=tmp_path, capture_output=True, text=True, encoding="ascii",
+            env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == wanted or json.loads(done.stdout)["equation"] == "größe"

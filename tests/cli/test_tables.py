@@ -148,6 +148,8 @@ def fit(*arguments, target="y"):
         ("# made by hand\n# in units\na,y\n" + ROWS, "y", ["--comment", "#"], "2 * a"),
         ('a;y\n"1,000.5";"2,001"\n"2,000";"4,000"\n"7";"14"\n', "y", ["--thousands", ","], "2 * a"),
         ("a;y\n1.000,5;2.001\n2.000;4.000\n7;14\n", "y", ["--thousands", ".", "--decimal", ","], "2 * a"),
+        ("a,y\nkg,J\n" + ROWS, "y", ["--skip-lines", "2"], "2 * a"),
+        ("Made by hand\na;y\nkg;J\n" + ROWS.replace(",", ";"), "y", ["--skip-lines", "1", "3"], "2 * a"),
         ("on,y\nTrue,5\nFalse,3\nTrue,5\nFalse,3\n", "y", [], "2 * on + 3"),
     ],
 )
@@ -180,7 +182,15 @@ def test_rows_longer_than_the_head_are_never_shifted(run_on, row):
         ("# by hand; in units\na;y\n1;2\n", "add --comment '#'"),
         ('a,y\n"1,234",2\n"2,345",4\n', "add --thousands ,; if it is a decimal comma, add --decimal ,"),
         ('a,y\n"1,234.5",2\n"2,345",4\n', "between thousands, add --thousands ,\n"),
-        ("a,y\n1%,2\n2%,4\n", "row 1 has '1%'; leave the column out with --drop 'a', or replace"),
+        ("a,y\n1%,2\n2%,4\n", "row 1 has '1%'; remove the percent signs, or leave the column out with --drop 'a'"),
+        ("a,y\n3.5%,2\n2,4\n3,6\n", "row 1 has '3.5%'; remove the percent signs"),
+        (
+            "a,y\nkg,m/s²\n1,2\n2,4\n",
+            "no numbers but 'kg', 'm/s²'; if these are units, leave their line out, with --skip",
+        ),
+        ("a,y\n,J\n1,2\n2,4\n", "no numbers but 'J'; if these are units"),
+        ("Made by hand\na,y\n1,2\n2,4\n", "if the first line is a title, add --skip-lines 1"),
+        ("Made by hand\na;y\n1;2\n2;4\n", "if this is a title above the names, add --skip-lines 1"),
         ("day,y\n2020-01-01,2\n2020-01-02,4\n", "row 1 has '2020-01-01'"),
         ("a,b,y\n1,,2\n2,,4\n", "missing or infinite values in 'b' (2)"),
         ("a,y\n1,2\n2\n", "missing or infinite values in 'y' (1), first in row 2"),
@@ -212,3 +222,22 @@ def test_predictions_for_rows_with_missing_values_are_missed_aloud(run, run_on):
     status, out, err = run("predict", "m.json", "data.csv", "--na", "?", "--missing", "drop")
     assert (status, out) == (0, "prediction\n2.0\n8.0\n")
     assert "1 of 3 rows have missing values and are left out" in err
+
+
+def test_columns_of_equal_names_are_told_apart_aloud(run_on):
+    content = "a,a,y\n1,5,2\n2,3,4\n3,9,6\n"
+    status, _, err = run_on(content, *fit("--columns", "a"))
+    assert status == 0
+    assert "warning: 2 columns are called 'a'; the second is 'a.1' here" in err
+    assert "columns are called" not in run_on("a,a.1,y\n1,5,2\n2,3,4\n3,9,6\n", *fit("--columns", "a"))[2]
+
+
+def test_rows_that_a_fit_leaves_out_are_missed_aloud(run_on):
+    status, _, err = run_on("a,y\n,7\n" + ROWS, *fit("--missing", "drop"))
+    assert status == 0
+    assert "warning: 1 of 5 rows have missing values and are left out" in err
+
+
+def test_one_column_of_truth_values_has_no_units(run_on):
+    assert run_on("on,y\nTrue,5\nFalse,3\nTrue,5\nFalse,3\n", *fit())[0] == 0
+    assert run_on("on\nTrue\nFalse\n", "predict", "m.json", "data.csv")[0] == 0

@@ -122,3 +122,20 @@ def test_every_public_name_is_there_and_documented():
         assert value.__module__ == home
         assert value.__doc__
     assert set(nesymres_sk.__all__) <= set(dir(nesymres_sk))
+
+
+@pytest.mark.parametrize("index", [True, 1.0, "0", [0]])
+def test_rows_are_integers(model, frame, index):
+    for call in (model.sympy, model.latex, model.to_function, model.to_torch, lambda row: model.predict(frame, row)):
+        with pytest.raises(TypeError, match="index must be a row of equations_"):
+            call(index)
+    assert model.latex(np.int64(0)) == model.latex(0)
+
+
+@pytest.mark.parametrize(("digits", "error"), [("a", TypeError), (2.0, TypeError), (-1, ValueError), (0, ValueError)])
+def test_digits_are_positive_integers(model, digits, error):
+    for call in (model.latex, model.latex_table):
+        with pytest.raises(error, match="digits must be"):
+            call(digits=digits)
+    with pytest.raises(error, match="digits must be"):
+        model.latex_table(columns=["loss"], digits=digits)

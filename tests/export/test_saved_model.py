@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from strategies import expressions
 
-from nesymres_sk import NeuralSymbolicRegressor, __version__
+from nesymres_sk import EquateConfig, NeuralSymbolicRegressor, __version__
 from nesymres_sk.export import saved_model
 from nesymres_sk.export.saved_model import ModelFileError, from_dict, load_model, save_model, to_dict
 from nesymres_sk.expressions.parser import parse
@@ -31,6 +32,7 @@ def model():
         random_state=np.int64(7),
         operators=["add", "mul"],
     )
+    fitted.n_fitted_ = 12
     fitted.history_ = [{"elapsed": 0.25, "loss": 1e-3, "complexity": np.int64(3)}]
     return fitted
 
@@ -150,10 +152,35 @@ def test_a_newer_format_asks_for_an_upgrade(model, tmp_path):
         load_model(tmp_path / "model.json")
 
 
-def test_parameters_of_other_versions_are_ignored(model):
+def test_parameters_of_other_versions_are_left_out_aloud(model):
     data = to_dict(model)
     data["parameters"] |= {"of_the_future": 3}
-    assert from_dict(data).get_params() == model.get_params()
+    with pytest.warns(UserWarning, match="left out: 'of_the_future'"):
+        assert from_dict(data).get_params() == model.get_params()
+
+
+def test_settings_and_counts_come_back(model, tmp_path):
+    model.set_params(finetune=EquateConfig(epochs=2, start="records"), verbose=np.True_, weights=Path("a") / "b")
+    model.set_params(operators=np.array(["add", "mul"]), excluded_variables=np.array([1]))
+    model.n_fitted_ = np.int64(321)
+    save_model(model, tmp_path / "model.json")
+    again = load_model(tmp_path / "model.json")
+    assert again.finetune == model.finetune
+    assert again.verbose is True
+    assert again.weights == str(model.weights)
+    assert again.operators == ["add", "mul"]
+    assert again.excluded_variables == [1]
+    assert again.n_fitted_ == 321
+    for finetune in ({"epochs": 0}, {"unknown": 1}):
+        data = to_dict(model)
+        data["parameters"]["finetune"] = finetune
+        with pytest.raises(ModelFileError, match="finetune"):
+            from_dict(data)
+
+
+def test_places_that_cannot_be_written_are_named_as_they_were_given(model, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.model\.json'$"):
+        save_model(model, tmp_path / "nowhere" / "model.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\x80\x04pickle", b"[]", b'{"format": "other"}', b"[" * 100_000])
@@ -181,7 +208,7 @@ def test_missing_file(tmp_path):
         (["equations", 1, "constants"], [10**400]), (["equations", 1, "constants"], [math.inf]),
         (["equations", 1, "tokens"], "neg " * 1000 + "C"), (["equations", 1, "constants"], [None]),
         (["equations", 2, "loss"], None), (["equations", 2, "r2"], "high"),
-        (["equations", 1, "tokens"], "mul x9 C"),
+        (["equations", 1, "tokens"], "mul x9 C"), (["n_fitted"], -1), (["n_fitted"], "many"),
     ],
 )  # fmt: skip
 def test_damage_is_found_and_named(model, where, value):
@@ -205,6 +232,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.filterwarnings("ignore:parameters that this version")
 @settings(max_examples=200)
 @given(st.data())
 def test_any_change_of_a_file_is_read_or_refused(data):

@@ -104,3 +104,12 @@ def test_columns_and_other_rows():
     assert "c - 10 * a" in repr(to_torch(model, 1))
     alone = EquationModule(parse("x2 + 1"))
     np.testing.assert_array_equal(values(alone, X), X[:, 1] + 1)
+
+
+def test_inputs_that_are_no_table_of_these_columns():
+    module = to_torch(fitted_model([parse("2.5 * x1")]))
+    for shape in ((4, 2), (4, 4), (2,), ()):
+        with pytest.raises(ValueError, match=r"X must have shape \(..., 3\), got"):
+            module(torch.ones(shape))
+    with pytest.raises(TypeError, match=r"X must be a tensor, got ndarray; torch.as_tensor"):
+        module(np.ones((4, 3)))

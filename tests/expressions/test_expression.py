@@ -20,21 +20,6 @@ def test_trees_round_trip(expression: Expression) -> None:
 
 
 @given(expressions())
-def test_postfix_is_a_valid_program(expression: Expression) -> None:
-    program = expression.postfix()
-    assert sorted(program) == sorted(expression.tokens)
-    stack: list[tuple] = []
-    constants = iter(expression.constants)
-    for code in program.tolist():
-        operands = [stack.pop() for _ in range(v.ARITY[code])][::-1]
-        stack.append((code, next(constants)) if code == v.CONSTANT else (code, *operands))
-    assert len(stack) == 1
-    again = Expression.from_tree(stack[0])
-    assert again.tokens == expression.tokens
-    np.testing.assert_array_equal(again.constants, expression.constants)
-
-
-@given(expressions())
 def test_the_whole_expression_is_one_subtree(expression: Expression) -> None:
     assert subtree_end(expression.tokens, 0) == expression.complexity
 

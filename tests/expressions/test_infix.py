@@ -119,3 +119,13 @@ def test_sympy_has_the_same_values(expression: Expression) -> None:
 def test_sympy_free_constants_and_names() -> None:
     assert to_sympy(parse("C * m + C", ["m"]), ["m"]) == sympy.Symbol("C1") * sympy.Symbol("m") + sympy.Symbol("C2")
     assert to_sympy(Expression.from_names("C", [math.pi / 2])) == sympy.pi / 2
+
+
+def test_a_column_called_pi_is_not_the_number() -> None:
+    expression = Expression.from_names("mul C x1", [math.pi])
+    for names in (["pi"], ["a", "pi"]):
+        text = to_infix(expression, names)
+        assert text == f"3.141592653589793 * {names[0]}"
+        assert parse(text, names) == expression
+        assert str(to_sympy(expression, names)).startswith("3.14159")
+    assert to_latex(expression, ["pi"]) == r"\pi \cdot \mathrm{pi}"

@@ -81,6 +81,7 @@ def test_free_constants() -> None:
 def test_column_names() -> None:
     assert parse("mass * v_0**2 / 2", ["mass", "v_0"]).names() == ("div", "mul", "x1", "square", "x2", "2")
     assert parse("sepal width (cm) * 2", ["sepal width", "sepal width (cm)"]).names() == ("mul", "x2", "2")
+    assert parse("exp * exp(-sin) + sin (exp)", ["exp", "sin"]).names() == parse("x1 * exp(-x2) + sin(x1)").names()
     assert parse("C + e + exp(gamma)", ["C", "e", "gamma"]).names() == ("add", "add", "x1", "x2", "exp", "x3")
 
 
@@ -100,6 +101,10 @@ def test_column_names() -> None:
         ("abs(x1, x2)", 0, "takes 1 argument"),
         ("x1 * / x2", 5, "not '/'"),
         ("1e999", 0, "too large"),
+        ("y = x1", 2, "only the right-hand side"),
+        ("2 * log10(x1)", 4, r"write log\(x\) / log\(10\)"),
+        ("sinh(x1)", 0, r"write \(exp\(x\) - exp\(-x\)\) / 2"),
+        ("cosh(x1)", 0, r"write \(exp\(x\) \+ exp\(-x\)\) / 2"),
     ],
 )
 def test_errors_say_where_and_what(text: str, position: int, message: str) -> None:

@@ -39,7 +39,17 @@ def test_known_forms(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x1", "x1**2", "x1**2 + x2", "(x1 - 1)**2", "x1**2 + x1*x2", "x1**2 + x1*x2 + x2**2", "exp(x1 + 1)"]
+    "text",
+    [
+        "x1",
+        "x1**2",
+        "x1**2 + x2",
+        "(x1 - 1)**2",
+        "x1**2 + x1*x2",
+        "x1**2 + x1*x2 + x2**2",
+        "x1**2 - 2.000001*x1*x2 + x2**2",
+        "exp(x1 + 1)",
+    ],
 )
 def test_nothing_to_complete(text: str) -> None:
     assert complete_squares(parse(text)) is None

@@ -62,6 +62,17 @@ def test_loss_is_the_mean_squared_error_of_the_returned_constants(n: int) -> Non
     np.testing.assert_allclose(result.constants[0], [np.average(y, weights=weights)])
 
 
+def test_a_few_huge_targets_do_not_choose_the_starts() -> None:
+    law = Expression.from_names("div x2 add C sin add C mul C x1", [1.0005, 0.4, 4.0])
+    n_found = 0
+    for seed in range(10):
+        X = np.random.default_rng(seed).uniform(0.1, 2.1, (128, 2))
+        y = evaluate(law, X)  # near the poles up to a thousand times larger than elsewhere
+        result = fit_skeletons([law.skeleton()], X, y, n_restarts=2, rng=np.random.default_rng(seed))
+        n_found += result.losses[0] < 1e-16 * np.var(y)
+    assert n_found >= 7
+
+
 def test_noisy_fit_is_a_minimum_on_all_rows() -> None:
     rng = np.random.default_rng(6)
     X = _table(400)
@@ -222,3 +233,28 @@ def test_frequencies_stay_below_that_of_the_rows(seed: int) -> None:
         [Expression.from_names("mul C mul x1 sin mul C x1")], X, y, n_restarts=16, rng=np.random.default_rng(seed)
     )
     assert abs(result.constants[0][1]) == pytest.approx(2.0 * np.pi, rel=0.05)
+
+
+def test_more_starts_than_the_kernel_takes_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.0, 20.0, (60, 2))
+    y = np.sin(9.0 * X[:, 0]) + X[:, 1] + 0.5 * rng.normal(size=60)
+    skeletons = [Expression.from_names(name) for name in ("add mul C sin mul C x1 mul C x2", "C", "sin mul C x1")] * 8
+    few, many = (fit_skeletons(skeletons, X, y, n_restarts=n, rng=np.random.default_rng(1)) for n in (256, 600))
+    assert (many.losses <= few.losses).all()
+    for skeleton, constants, loss in zip(skeletons, many.constants, many.losses, strict=True):
+        errors = evaluate(skeleton.with_constants(constants), X) - y
+        assert loss == pytest.approx(np.mean(np.square(errors)))
+    threaded = fit_skeletons(skeletons, X, y, n_restarts=600, rng=np.random.default_rng(1), n_threads=2)
+    assert threaded.constants == many.constants
+
+
+def test_the_deadline_is_honoured_between_starts() -> None:
+    X = np.random.default_rng(0).uniform(0.0, 20.0, (200, 2))
+    y = np.random.default_rng(1).normal(size=200)
+    skeleton = Expression.from_names("add mul C sin add C mul C x1 mul C sin add C mul C x2")
+    started = time.monotonic()
+    rng = np.random.default_rng(0)
+    result = fit_skeletons([skeleton], X, y, n_restarts=100_000, deadline=Deadline(0.5), rng=rng)
+    assert time.monotonic() - started < 1.5
+    assert np.isfinite(result.losses[0])

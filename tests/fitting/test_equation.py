@@ -56,3 +56,7 @@ def test_errors() -> None:
         fit_constants("C*log(x1 - 2)", X, y)
     with pytest.raises(ValueError, match="max_time"):
         fit_constants("C*x1", X, y, max_time=0.0)
+    with pytest.raises(TypeError, match="max_time must be a number"):
+        fit_constants("C*x1", X, y, max_time="1")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least one row"):
+        fit_constants("C*x1", X[:0], y[:0])

@@ -43,6 +43,11 @@ def test_a_superfluous_constant_vanishes():
     # two sums have to move together
     found = factor(parse("(8.0053 * x1 - 1.6869) / (0.062458 * x2 + 0.884946)"), cost)
     assert len(found.constants) == 3
+    # long sums: of one no two terms have a simple ratio, of the other two have
+    argument = "2.7 * sin(x1) + 0.7163 * x2 + 2.95582 * x1 + 1.63083 * x2**2"
+    divisor = "0.7123 * x1 * x3 + 0.1 + 0.7123 * x1 + 6.25215 * x2**2"
+    found = factor(parse(f"0.7123 * sin(3.81213 * ({argument})) / ({divisor})"), cost)
+    assert len(found.constants) == 6
 
 
 def test_ratios_that_are_simple_within_their_errors_count_as_simple():

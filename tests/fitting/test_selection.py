@@ -134,6 +134,11 @@ def test_simple_constants_cost_less_and_are_not_counted_as_fitted():
     assert (n_simple, n_fitted) == (0, 1)
 
 
+def test_an_integer_costs_as_much_as_a_constant_of_its_value():
+    integer, _ = constants_length(Expression.from_names("mul 5 x1"), 1000)
+    assert integer == constants_length(LINE.with_constants([5.0]), 1000)[0] > 0.0
+
+
 def test_description_length_grows_with_the_error():
     lengths = [length(LAW, error, 50) for error in (1e-3, 1e-2, 1e-1)]
     assert lengths == sorted(lengths)
@@ -146,6 +151,13 @@ def test_an_equation_counts_more_where_rows_are_few():
 
     assert cost(8) > cost(20) > cost(100)
     equation = LAW.with_constants([2.0])
+    longer = Expression.from_names("sin sin x1")
+    shorter = Expression.from_names("sin x1")
+    more = structure_length(longer, 1) - structure_length(shorter, 1)
+    # with eight rows all of the code counts
+    for n_rows, weight in ((8, 1.0), (40, 0.6), (1e12, 0.5)):
+        lengths = [description_length(e, 0.0, n_rows, 1) for e in (longer, shorter)]
+        assert lengths[0] - lengths[1] == pytest.approx(weight * more)
     assert cost(1e12) == pytest.approx(0.5 * (structure_length(equation, 1) + constants_length(equation, 1e12)[0]))
 
 

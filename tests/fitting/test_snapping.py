@@ -161,6 +161,32 @@ def test_terms_that_are_nothing_on_the_rows_are_dropped(found, law):
     np.testing.assert_allclose(evaluate(snapped, 1.3 * X), evaluate(parse(law), 1.3 * X), rtol=1e-9)
 
 
+def test_moduli_are_dropped_whatever_the_sign_inside(X):
+    for law in ("x2*sqrt(4 - x1)", "x2*sqrt(x1 + 4)"):
+        inside = law[8:-1].replace("4 - x1", "x1 - 4")
+        snapped = snap(parse(f"x2*sqrt(abs({inside}))"), target(X, evaluate(parse(law), X)))
+        assert "abs" not in snapped.names()
+
+
+@pytest.mark.parametrize("seed", [105, 106, 121])
+def test_terms_that_only_constants_not_yet_simple_had_made_significant_are_dropped(X, seed):
+    y = 1.0 - X[:, 1] + 1e-4 * np.random.default_rng(seed).standard_normal(100)
+    data = target(X, y)
+    fitted, _ = refine(Expression.from_names("sub add C div C x1 mul C x2", [1.0, 1e-5, 1.0]), data)
+    assert snap(fitted, data) == Expression.from_names("sub 1 x2")
+
+
+def test_simple_numbers_together_stay_within_the_noise():
+    rng = np.random.default_rng(0)
+    # columns and noise at right angles: every constant is determined by itself
+    columns = np.sqrt(200) * np.linalg.qr(rng.standard_normal((200, 5)))[0]
+    simple, error = np.array([0.7, 1.3, 2.9, 4.1]), 2e-3 / np.sqrt(200)
+    for deviation, n_simple in ((1.6, 4), (2.4, 2)):
+        y = columns[:, :4] @ (simple + deviation * error) + 2e-3 * columns[:, 4]
+        fitted = Expression.from_names("add add mul C x1 mul C x2 add mul C x3 mul C x4", (simple + error).tolist())
+        assert len(set(snap(fitted, target(columns[:, :4], y)).constants) & set(simple.tolist())) == n_simple
+
+
 def test_equal_constants_become_equal(X):
     y = 1.2345678912 * (X[:, 0] + np.sin(X[:, 1]))
     fitted = Expression.from_names("add mul C x1 mul C sin x2", [1.2345678912 * (1 + 1e-11), 1.2345678912])

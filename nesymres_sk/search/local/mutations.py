@@ -57,7 +57,7 @@ class Mutator:
         self._unary = [token for token in operators if v.ARITY[token] == 1]
         self._binary = [token for token in operators if v.ARITY[token] == 2]
         self._weights = {token: OPERATORS[token - v.FIRST_OPERATOR].weight for token in operators}
-        self._joins = [token for token in _JOINS if token in operators] or self._binary
+        self._joins = [token for token in _JOINS if token in operators]
         self._columns = [v.variable(column) for column in range(grammar.n_variables)]
         self._subtrees = subtrees or [(column,) for column in self._columns]
         self._constants = grammar.allow_constants
@@ -238,7 +238,7 @@ class Mutator:
         if not self._joins:
             return None
         end = subtree_ends(prefix)[start]
-        operator = self._random.choices(self._joins, [_JOINS.get(token, 1) for token in self._joins])[0]
+        operator = self._random.choices(self._joins, [_JOINS[token] for token in self._joins])[0]
         if operator in (_ADD, _SUB) and self._constants and self._random.random() < 0.67:
             part = (_MUL, NEUTRAL, *part)
         node = prefix[start:end]

@@ -11,7 +11,7 @@ from torch import Tensor
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.search.candidate import Candidate, CandidatePool
 from nesymres_sk.search.grammar import Grammar
-from nesymres_sk.search.network.decoding import Frontier
+from nesymres_sk.search.network.decoding import Frontier, affordable
 
 if TYPE_CHECKING:
     from nesymres_sk.model.network import Network
@@ -42,8 +42,8 @@ def beam_search(
     grammar : Grammar
         Rules for the expressions.
     deadline : Deadline
-        Looked at between steps. Once it has passed, what is finished is returned; if nothing is, the best live
-        hypothesis is completed with variables.
+        Looked at between steps, which a wide beam narrows for. Once it has passed, what is finished is returned; if
+        nothing is, the best live hypothesis is completed with variables.
     length_penalty : float
         A finished hypothesis scores its summed log-probability divided by ``length ** length_penalty``. 0 keeps the
         most probable skeletons; 1 is the mean per token, as in the released code of the paper.
@@ -57,6 +57,7 @@ def beam_search(
     pool = CandidatePool(grammar)
     longest = grammar.max_length**length_penalty
     while not deadline.passed:
+        started, n_live = deadline.elapsed, len(frontier)
         logits, allowed = frontier.expand()
         totals = frontier.log_probs[:, None] + logits.log_softmax(dim=1)
         totals = totals.masked_fill(~allowed, -math.inf).flatten()
@@ -72,6 +73,8 @@ def beam_search(
         done = complete & (values / norm > worst)
         for sequence, value in zip(frontier.sequences(rows[done], tokens[done]), values[done].tolist(), strict=True):
             pool.add(sequence, value, value / norm)
+            if deadline.passed:
+                break
 
         # log-probabilities only fall, so a live hypothesis never scores above its sum over the greatest length
         live = ~complete & (values / longest > pool.worst_kept(beam_size))
@@ -79,6 +82,7 @@ def beam_search(
         if not len(keep):
             break
         frontier.advance(rows[keep], tokens[keep], values[keep])
+        beam_size = affordable(beam_size, n_live, deadline.elapsed - started, deadline)
     if not len(pool):
         complete_best(frontier, grammar, pool)
     return pool.best(beam_size)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from nesymres_sk.model.inputs import Batch
     from nesymres_sk.model.network import Network
 
+#: Hypotheses that no deadline makes fewer, part of the time left that a step may take, and hypotheses from which on the
+#: time of a step says how long a wider one takes.
+_ALWAYS, _SHARE, _TELLING = 512, 0.1, 64
+
 #: A complete token sequence and its log-probability.
 Completion = tuple[tuple[int, ...], float]
 #: The most probable next tokens and their probabilities.
@@ -105,6 +109,25 @@ class Frontier:
         self.open_slots = self.open_slots[rows] + self._arity[tokens] - 1
         self.tokens = torch.cat([self.tokens[rows], tokens[:, None]], dim=1)
         self.log_probs = log_probs
+
+
+def affordable(width: int, n_hypotheses: int, seconds: float, deadline: Deadline) -> int:
+    """How many hypotheses to go on with, so that neither the next step nor what becomes of them is too late.
+
+    Parameters
+    ----------
+    width : int
+        Number that was asked for.
+    n_hypotheses : int
+        Number in the last step.
+    seconds : float
+        What that step took.
+    deadline : Deadline
+        Without a limit the answer is ``width``, since nothing may depend on the clock.
+    """
+    if n_hypotheses < _TELLING or math.isinf(deadline.at):
+        return width
+    return min(width, max(_ALWAYS, int(_SHARE * deadline.remaining * n_hypotheses / max(seconds, 1e-6))))
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.search.candidate import Candidate, CandidatePool
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.beam import complete_best
-from nesymres_sk.search.network.decoding import Frontier
+from nesymres_sk.search.network.decoding import Frontier, affordable
 from nesymres_sk.search.network.drawn import Drawn
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def sample(
     perturbed = torch.zeros(1, dtype=torch.float64, device=device)
     finished = _Finished(device)
     while not deadline.passed:
+        started, n_live = deadline.elapsed, len(frontier)
         logits, allowed = frontier.expand()
         totals = frontier.log_probs[:, None] + logits.log_softmax(dim=1)
         children = conditional[:, None] + logits.masked_fill(~allowed, -math.inf).log_softmax(dim=1)
@@ -98,6 +99,7 @@ def sample(
         conditional = children[rows, tokens]
         nodes = drawn.child(nodes[rows], tokens)
         frontier.advance(rows, tokens, totals[rows, tokens])
+        n = affordable(n, n_live, deadline.elapsed - started, deadline)
 
     pool = CandidatePool(grammar)
     best = finished.perturbed.argsort(descending=True)[:n]

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate, evaluate_many
 from nesymres_sk.expressions.parser import parse
+from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.local.matching import Matcher
 from nesymres_sk.search.local.prefix import to_expression, to_prefix
 from nesymres_sk.table import Table
@@ -72,6 +74,16 @@ def test_constants_of_the_equation_may_be_wrong():
     best = min(found, key=lambda match: match.error)
     assert TERMS[best.term] == "sin(x2)"
     assert best.error < 1e-5
+
+
+def test_what_is_there_already_is_no_match():
+    X, y = data("x1 + sin(x2)")
+    matches = matcher(y, X)
+    start = parse("2.5*x1 + 0.3*x2")
+    found = [to_expression(matches.write(match)[0]) for match in matches.matches(to_prefix(start), 100, len(TERMS))]
+    longer = [neighbour.skeleton() for neighbour in found if neighbour.complexity > start.complexity]
+    assert len(longer) > 50
+    assert identity(canonical(start.skeleton())) not in {identity(canonical(skeleton)) for skeleton in longer}
 
 
 def test_places_are_limited_and_terms_differ():

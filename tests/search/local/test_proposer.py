@@ -134,6 +134,27 @@ def test_the_seed_decides():
     assert run(1) != run(2)
 
 
+def test_search_goes_further_from_the_front_where_it_does_not_get_on():
+    table = problem("x1*x2 + 1")
+    proposer = search(table, archive_of(table, "x1*x2 + 0.8", "0.9*x1*x2 + 0.8"))
+
+    def share_of_the_best():
+        weights = [parent.weight for parent in proposer._parents()]
+        return max(weights) / sum(weights)
+
+    before = share_of_the_best()
+    for _ in range(8):
+        found = proposer.propose(5, Deadline())
+        proposer.learn(found, [math.inf] * len(found))
+    proposer._visits.clear()
+    stuck = share_of_the_best()
+    assert stuck < before
+    found = proposer.propose(5, Deadline())
+    proposer.learn(found, [0.0] * len(found))
+    proposer._visits.clear()
+    assert share_of_the_best() == before
+
+
 def test_changes_that_succeed_become_more_frequent():
     table = problem("x1*x2 + 1")
 

@@ -18,7 +18,7 @@ from nesymres_sk.model.network import Network
 from nesymres_sk.search.candidate import identity
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.network.beam import beam_search
-from nesymres_sk.search.network.decoding import Frontier
+from nesymres_sk.search.network.decoding import Frontier, affordable
 from nesymres_sk.search.network.drawn import Drawn
 from nesymres_sk.search.network.sampling import sample
 
@@ -259,3 +259,43 @@ def test_cached_steps_agree_with_the_whole_sequence():
             tokens = torch.multinomial(unfinished[rows].double(), 1, generator=generator)[:, 0]
             assert not frontier.completes(rows, tokens).any()
             frontier.advance(rows, tokens, frontier.log_probs[rows] + logits.log_softmax(dim=1)[rows, tokens])
+
+
+@pytest.mark.parametrize("search", ["beam", "sample"])
+def test_wide_searches_are_narrowed_for_a_deadline_only(search, monkeypatch):
+    widths = []
+
+    class Watched(Frontier):
+        def expand(self):
+            widths.append(len(self))
+            return super().expand()
+
+    module = f"nesymres_sk.search.network.{'sampling' if search == 'sample' else search}"
+    monkeypatch.setattr(f"{module}.Frontier", Watched)
+    grammar = Grammar(9, 3)
+
+    def run(deadline):
+        widths.clear()
+        generator = torch.Generator().manual_seed(0)
+        if search == "beam":
+            return beam_search(PrefixNetwork(), MEMORY, 1500, grammar, deadline)
+        return sample(PrefixNetwork(), MEMORY, 1500, grammar, deadline, generator)
+
+    assert len(run(Deadline())) > 600 and max(widths) > 900
+    alike = list(widths)
+    run(Deadline(1e9))
+    assert widths == alike  # there is time for this width
+    monkeypatch.setattr("nesymres_sk.search.network.decoding._SHARE", 1e-12)
+    run(Deadline())
+    assert widths == alike
+    run(Deadline(1e9))
+    assert max(widths[-3:]) <= 512
+
+
+def test_a_deadline_narrows_no_search_of_usual_width():
+    deadline = Deadline(1e-9)
+    assert affordable(512, 512, 10.0, deadline) == 512
+    assert affordable(4000, 4000, 10.0, deadline) == 512
+    assert affordable(4000, 4000, 10.0, Deadline()) == 4000
+    assert affordable(4000, 10, 10.0, deadline) == 4000  # what a narrow step takes says nothing
+    assert affordable(4000, 1000, 1.0, Deadline(1000.0)) == 4000
