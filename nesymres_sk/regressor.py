@@ -81,7 +81,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         gives nothing exact, the network proposes ``beam_size`` skeletons; if these do not either, a few rounds of local
         search start from the best equations. With it, the search goes on until the time
         is over or an equation is exact up to rounding; the network, matched functions and local search around the
-        best equations share the time. The compilation of the numerical kernels, once on a machine, does not count.
+        best equations share the time. What a process does once, loading and compiling numerical kernels, does not count.
     device : str, default="auto"
         Torch device of the network: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; ``"auto"`` takes a GPU if there is one.
     n_jobs : int, optional, default=1

@@ -23,8 +23,6 @@ from nesymres_sk.table import Table
 
 #: Share of the time, and seconds at most, that are kept for polishing and snapping what was found last.
 _RESERVE, _LARGEST_RESERVE = 0.1, 0.2
-#: Seconds from which the beginning of a fit must have contained compilation.
-_COMPILATION = 3.0
 _loaded: set[Callable[[], object]] = set()
 
 
@@ -51,6 +49,9 @@ class Source:
         Starts of the fit of each skeleton, if not those of the options: proposals that come with a start need few.
     rounds : int or None
         Most rounds; ``None`` goes on until the deadline, an exact equation, or the end of the proposals.
+    loading : float
+        Seconds that the first turn may need to load what it works with. With less time left the source has none: what
+        is loaded cannot be interrupted.
     """
 
     open: Callable[[], Proposer]
@@ -61,6 +62,7 @@ class Source:
     closed: bool = False
     n_restarts: int | None = None
     rounds: int | None = None
+    loading: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ def solve(
         turn = min(turns, key=lambda turn: turn.spent / turn.source.share if timed else 0.0)
         started = searching.elapsed
         if turn.proposer is None:
+            if searching.remaining < turn.source.loading:
+                turns.remove(turn)
+                continue
             turn.proposer = turn.source.open()
             started = searching.elapsed  # loading a network is not a part of its share
         candidates = turn.proposer.propose(int(turn.batch_size), searching)
@@ -145,21 +150,23 @@ def solve(
 
 
 def warm_up(deadline: Deadline, *others: Callable[[], object]) -> None:
-    """Load the compiled kernels. Where they had to be compiled, which happens once, the clock starts after that.
+    """Load the compiled kernels, once in a process; the clock stands still meanwhile, or a short search had no time.
 
     Parameters
     ----------
     deadline : Deadline
-        Of a fit that has just begun: moved by the time since then if compilation took a part of it.
+        Of a fit that has just begun: moved by the time that this took.
     others : callables
         Further functions with kernels of their own, called once in a process.
     """
+    started = deadline.elapsed
     for call in (_load_fit, *others):
         if call not in _loaded:
             call()
             _loaded.add(call)
-    if deadline.elapsed > _COMPILATION:
-        deadline.at += deadline.elapsed
+    took = deadline.elapsed - started
+    deadline.started += took
+    deadline.at += took
 
 
 def _load_fit() -> None:

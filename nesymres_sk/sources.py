@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 MAX_LENGTH = 40
 #: Parts of the time that the sources get, which need not add up to one.
 _NETWORK, _EQUATE, _PURSUIT, _LOCAL = 0.2, 0.5, 0.1, 0.65
-#: Skeletons that a source is asked for at a time.
-_RANDOM_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
+#: Skeletons that a source is asked for at a time; of the pursuit's, some 16 are short to begin with.
+_RANDOM_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 56, 250
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
+#: Seconds that the import of torch may take.
+_TORCH = 1.5
 #: Rounds of the local search where there is no time limit. More of them find more; these take about a second.
 _LOCAL_ROUNDS = 3
 
@@ -125,7 +128,9 @@ class Sources:
 
         # a tree search learns between its rounds: they stay short
         largest = _LARGEST_PLAN if self.options.decoding == "planning" else _LARGEST_SAMPLE
-        return Source(start, self.options.beam_size, _NETWORK, largest_batch=largest, rounds=self._rounds)
+        return Source(
+            start, self.options.beam_size, _NETWORK, largest_batch=largest, rounds=self._rounds, loading=_loading()
+        )
 
     def equate(self) -> Source:
         """Proposals of a network that is fine-tuned on the table."""
@@ -140,7 +145,7 @@ class Sources:
             )
             return _ThreadLimited(proposer, self.options.n_threads)
 
-        return Source(start, self.options.beam_size, _EQUATE)
+        return Source(start, self.options.beam_size, _EQUATE, loading=_loading())
 
     def random(self) -> Source:
         """Random skeletons of the prior."""
@@ -193,6 +198,11 @@ class Sources:
 
     def _grammar(self, max_length: int = MAX_LENGTH, max_variables: int = v.MAX_VARIABLES) -> Grammar:
         return Grammar(max_length, min(self.table.X.shape[1], max_variables), self.archive.constraints)
+
+
+def _loading() -> float:
+    """Seconds that a network may take to load: nearly all of them are torch's import, once in a process."""
+    return 0.0 if "torch" in sys.modules else _TORCH
 
 
 def load_searches() -> None:

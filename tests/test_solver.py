@@ -12,7 +12,7 @@ from nesymres_sk.fitting.linear import affine_equations, compress
 from nesymres_sk.judge import FitOptions
 from nesymres_sk.search.candidate import Candidate, Proposer
 from nesymres_sk.search.prior_proposer import PriorProposer
-from nesymres_sk.solver import Source, solve
+from nesymres_sk.solver import Source, solve, warm_up
 from nesymres_sk.table import Table
 
 
@@ -146,6 +146,30 @@ def test_the_deadline_is_honoured(X):
     )
     assert 0.8 < time.monotonic() - started < 1.6
     assert best(archive).complexity > 5
+
+
+def test_what_takes_too_long_to_load_is_left_out(X):
+    slow, quick = Fixed("sin x1", rounds=2), Fixed("cos x1", rounds=2)
+    y = np.random.default_rng(0).standard_normal(80)
+    sources = [Source(lambda: slow, 8, loading=1e3), Source(lambda: quick, 8)]
+    solve(Table.prepare(X, y), sources, FitOptions(), Deadline(5.0), np.random.default_rng(0))
+    assert (slow.calls, quick.calls) == (0, 3)
+    solve(Table.prepare(X, y), sources, FitOptions(), Deadline(), np.random.default_rng(0))
+    assert slow.calls == 3
+
+
+def test_the_clock_stands_still_while_kernels_are_loaded():
+    calls = []
+
+    def load():
+        calls.append(time.sleep(0.3))
+
+    deadline = Deadline(1.0)
+    warm_up(deadline, load)
+    assert deadline.remaining > 0.9
+    assert deadline.elapsed < 0.1
+    warm_up(deadline, load)
+    assert len(calls) == 1
 
 
 def test_an_archive_is_kept_when_an_exception_ends_the_search(X):

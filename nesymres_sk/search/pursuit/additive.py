@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions.expression import Node
 from nesymres_sk.search.pursuit.atoms import Atoms, Dictionary
+from nesymres_sk.search.pursuit.parts import Part
 from nesymres_sk.search.pursuit.regression import orthonormal, outside, solve_many
 from nesymres_sk.search.pursuit.trees import scaled, total
-from nesymres_sk.search.pursuit.views import Part
 
 Array = NDArray[np.float64]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Node
+from nesymres_sk.search.pursuit.parts import Part, divides
 from nesymres_sk.search.pursuit.trees import constant, power, product, quotient, scaled
-from nesymres_sk.search.pursuit.views import Part, divides
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]

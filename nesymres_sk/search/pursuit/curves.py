@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Node
 from nesymres_sk.search.pursuit.links import Link
+from nesymres_sk.search.pursuit.parts import Part
 from nesymres_sk.search.pursuit.regression import solve_many
 from nesymres_sk.search.pursuit.trees import ONE, constant, exponential, quotient, scaled, total
-from nesymres_sk.search.pursuit.views import Part
 
 Array = NDArray[np.float64]
 

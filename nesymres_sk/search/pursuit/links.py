@@ -86,3 +86,26 @@ LINKS = (
     Link(("tanh",), np.arctanh, lambda y: 1.0 - y * y, -1.0, 1.0),
     Link(("tan",), np.arctan, lambda y: 1.0 + y * y),
 )
+
+
+@dataclass(frozen=True)
+class Complement(Link):
+    """What is missing to one."""
+
+    def undone(self, node: Node) -> Node:
+        return (v.operator_token("sub"), (v.integer(1),), node)
+
+
+@dataclass(frozen=True)
+class InverseOdds(Link):
+    """What is missing to one, over what is there."""
+
+    def undone(self, node: Node) -> Node:
+        return (v.operator_token("inv"), (v.operator_token("add"), (v.integer(1),), node))
+
+
+#: Functions of a target between 0 and 1.
+SHARES = (
+    Complement((), lambda y: 1.0 - y, np.ones_like, 0.0, 1.0),
+    InverseOdds((), lambda y: 1.0 / y - 1.0, lambda y: y * y, 0.0, 1.0),
+)

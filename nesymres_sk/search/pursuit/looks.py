@@ -16,12 +16,14 @@ from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.library import Library
-from nesymres_sk.search.pursuit.links import LINKS, Link
+from nesymres_sk.search.pursuit.links import LINKS, SHARES, Link
 from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher
+from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides, part_of
 from nesymres_sk.search.pursuit.separation import separated
+from nesymres_sk.search.pursuit.singles import singles
 from nesymres_sk.search.pursuit.symmetry import combined_pair
 from nesymres_sk.search.pursuit.trees import product
-from nesymres_sk.search.pursuit.views import PLAIN, Part, Views, divides, part_of
+from nesymres_sk.search.pursuit.views import Views
 
 Array = NDArray[np.float64]
 Task = Callable[[], list[Expression]]
@@ -94,7 +96,11 @@ class Looks:
         self._library.renew(known)
         if self._library.terms:
             yield from (Look(task, True) for task in self._productive(deadline))
-            yield from (Look(task, False) for task in self._further(known, deadline))
+            yield from (Look(task, False) for task in self._further(known))
+
+    def singles(self) -> list[Expression]:
+        """The best functions of the present library by themselves."""
+        return singles(self._library, self._views.y, self._views.weight)
 
     def _productive(self, deadline: Deadline, whole: bool = True) -> Iterator[Task]:
         """What finds most for its time, without what takes longer if this is not the whole target."""
@@ -113,6 +119,13 @@ class Looks:
             yield from self._of_fewer_columns(deadline, whole)
             if whole:
                 yield self._groups(_IDENTITY, replaced=True)
+        if self._allows("mul", "div"):
+            # what is not exact here is long as a rule, and would take the places of others
+            yield lambda: self._best(self._powers_of_columns(), 1)
+            yield lambda: self._best([e for link in (_IDENTITY, _INVERSE, _ROOT) for e in self._modulated(link)], 1)
+            if self._allows("add", "sub", "sqrt"):
+                yield lambda: self._best(self._matcher.quadratics(), 1)
+            yield from (partial(self._of_share, share) for share in SHARES)
         yield from (self._sums(link, polynomial, 2) for link in (_INVERSE, _ROOT, _EXPONENTIAL) if link in self._links)
         if self._allows("div"):
             for monomials in (False, True):
@@ -124,7 +137,7 @@ class Looks:
             yield from (self._curves(link) for link in self._links if link in _CURVED)
         yield self._matcher.simple_groups
 
-    def _further(self, known: Sequence[Expression], deadline: Deadline) -> Iterator[Task]:
+    def _further(self, known: Sequence[Expression]) -> Iterator[Task]:
         polynomial, links = self._polynomial, self._links
         if self._allows("exp"):
             yield self._products(True)
@@ -165,6 +178,17 @@ class Looks:
     def _sums(self, link: Link, extra: Sequence[Part] = (), depth: int = DEPTH, factor: Part | None = None) -> Task:
         return lambda: self._matcher.match(self._views.sums(self._library, link, extra, factor), depth)
 
+    def _powers_of_columns(self) -> list[Expression]:
+        """Polynomials, with inverse powers for the more frequent links."""
+        views = [
+            self._views.sums(self._library, link, self._views.monomials(inverse=link in self._links[:4]))
+            for link in self._links
+        ]
+        return [equation for view in views for equation in self._matcher.of_base(view)]
+
+    def _modulated(self, link: Link) -> list[Expression]:
+        return self._matcher.modulated(link) if link in self._links else []
+
     def _quotients(self, link: Link, monomials: bool, pairs: bool = False) -> Task:
         def task() -> list[Expression]:
             view = self._views.quotients(self._library, link, _IN_QUOTIENTS, monomials)
@@ -189,6 +213,24 @@ class Looks:
 
     def _waves(self, factor: Part | None = None) -> Task:
         return lambda: self._matcher.waves(factor)
+
+    def _of_share(self, share: Link) -> list[Expression]:
+        """Some looks at what is missing to one, or at its odds, if the target is between 0 and 1."""
+        transformed = share.apply(self._views.y)
+        if transformed is None:
+            return []
+        target, slope = transformed
+        # rows without weight have a logarithm, too
+        target = np.where(target > 0.0, target, target[target > 0.0].min())
+        views = Views(self._X, target, self._views.weight * slope, self._views.given * slope)
+        matcher = Matcher(self._library, views)
+        found = [
+            *matcher.groups(_IDENTITY, self._allows),
+            *matcher.match(views.sums(self._library, _IDENTITY), DEPTH),
+            *matcher.match(views.products(self._library), DEPTH, pairs=True),
+            *matcher.match(views.sums(self._library, _EXPONENTIAL), DEPTH),
+        ]
+        return self._best([Expression.from_tree(share.undone(equation.to_tree())) for equation in found], 1)
 
     def _of_fewer_columns(self, deadline: Deadline, whole: bool) -> Iterator[Task]:
         """The same looks where columns that are factors are divided out, or one column stands for two.
@@ -229,8 +271,8 @@ class Looks:
         if inner._library.terms:
             yield from (partial(whole, task) for task in inner._productive(deadline, whole=False))
 
-    def _best(self, equations: list[Expression]) -> list[Expression]:
-        """The exact ones if there are any, else the few best: not so many that no room is left for the whole target."""
+    def _best(self, equations: list[Expression], n: int = _FEW) -> list[Expression]:
+        """The exact ones if there are any, else the few best: not so many that no room is left for others."""
         if not equations:
             return []
         y, weight = self._views.y, self._views.weight
@@ -241,7 +283,7 @@ class Looks:
         if len(exact):
             return [equations[i] for i in exact]
         lengths = [description_length(e, error, len(y)) for e, error in zip(equations, errors.tolist(), strict=True)]
-        return [equations[i] for i in np.argsort(lengths)[:_FEW]]
+        return [equations[i] for i in np.argsort(lengths)[:n]]
 
     def _allows(self, *operators: str) -> bool:
         return all(self._grammar.tokens[v.operator_token(operator)] for operator in operators)

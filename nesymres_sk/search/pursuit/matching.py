@@ -7,6 +7,7 @@ target and functions alike (Frisch and Waugh 1933), so that it costs nothing lat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -310,3 +311,14 @@ def largest(values: Array, n: int) -> list[int]:
     best = np.argpartition(-values, n - 1)[:n] if n < len(values) else np.arange(len(values))
     order = best[np.argsort(-values[best], kind="stable")]
     return [int(i) for i in order if values[i] > 0.0]
+
+
+def shortest_of_best(errors: Array, lengths: Sequence[int]) -> list[int]:
+    """Order in which the best of each length come first, then the second best of each, the short before the long."""
+    by_length: dict[int, int] = {}
+    ranked = []
+    for i in np.argsort(errors, kind="stable").tolist():
+        place = by_length.get(lengths[i], 0)
+        by_length[lengths[i]] = place + 1
+        ranked.append((place, lengths[i], i))
+    return [i for _, _, i in sorted(ranked)]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions.expression import Node
+from nesymres_sk.search.pursuit.parts import Part
 from nesymres_sk.search.pursuit.regression import orthonormal, outside, solve_many
 from nesymres_sk.search.pursuit.trees import exponential, product, scaled, sine_of, total
-from nesymres_sk.search.pursuit.views import Part
 
 Array = NDArray[np.float64]
 

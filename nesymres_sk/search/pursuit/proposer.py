@@ -45,6 +45,8 @@ _FURTHER_VIEWS = 3
 #: Part of the time that the first call takes, since what it leaves may not have its turn for long, and seconds that are
 #: not counted: a search that is hardly longer needs them for the others.
 _FIRST_TURN, _NOT_COUNTED = 0.25, 1.0
+#: Part of the time left that a call takes at most: tight rules may let nothing pass.
+_PATIENCE = 0.5
 #: Constants below functions in an equation that is not exact: with more of them a fit takes long and says little.
 _MOST_INNER = 4
 _LINEAR = {v.operator_token(name) for name in ("add", "sub", "mul", "neg")}
@@ -91,24 +93,25 @@ class PursuitProposer(Proposer):
         self._allowed[[v.CONSTANT, v.operator_token("add"), v.operator_token("mul")]] = True
 
     def propose(self, n: int, deadline: Deadline) -> list[Candidate]:
-        """Up to ``n`` new skeletons, view by view, until one of them is exact.
+        """Up to ``n`` new skeletons, view by view, until one of them is exact; in the first call also single functions.
 
         The best of each length and those of the shortest description come first, in turns.
 
         With a deadline a call ends as soon as there are enough, so that others have their turns, too; the first takes a
-        part of the time all the same. Without one there may be no other call: what finds most for its time is always
-        looked at, the rest while there are too few.
+        part of the time all the same, and none more than half of what is left, however few there are. Without one there
+        may be no other call: what finds most for its time is always looked at, the rest while there are too few.
         """
         self._deadline = deadline
         timed = math.isfinite(deadline.at)
         part = _FIRST_TURN * max(deadline.remaining - _NOT_COUNTED, 0.0) if self._is_first else 0.0
         turn = Deadline(part) if timed else deadline
-        self._is_first = False
+        patience = Deadline(max(part, _PATIENCE * deadline.remaining)) if timed else deadline
+        first, self._is_first = self._is_first, False
         close: list[tuple[float, Expression]] = []
         solved: list[Candidate] = []
         further = _FURTHER_VIEWS
         renewals = 0
-        while further and not deadline.passed:
+        while further and not patience.passed:
             look = self._waiting or next(self._queue, None)
             self._waiting = None
             if look is None:
@@ -128,7 +131,9 @@ class PursuitProposer(Proposer):
                 further -= 1  # another view may show the same law in a shorter form
         if solved:
             return solved
-        return self._new(_in_turns(_by_layers(close), _by_length(close, len(self._y))), n, False)
+        # without them the front has gaps where it begins
+        short = self._new(self._looks.singles() if first else [], n, False)
+        return short + self._new(_in_turns(_by_layers(close), _by_length(close, len(self._y))), n - len(short), False)
 
     def _known(self) -> list[Expression]:
         """Equations of the archive, best first."""

@@ -120,8 +120,12 @@ def orthonormal(rows: Array) -> Array:
         Rows that are combinations of those before them have no part.
     """
     lengths = np.sqrt(np.einsum("kn,kn->k", rows, rows))
-    q, r = np.linalg.qr((rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]).T)
-    return np.ascontiguousarray(q.T[np.abs(np.diagonal(r)) > _NOTHING_NEW])
+    units = rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+    q, r = np.linalg.qr(units.T)
+    new = np.abs(np.diagonal(r)) > _NOTHING_NEW
+    if not new.all():  # the direction that stands for nothing new is arbitrary, and has taken a part of later rows
+        q = np.linalg.qr(units[: len(new)][new].T)[0]
+    return np.ascontiguousarray(q.T)
 
 
 def outside(rows: Array, basis: Array) -> Array:
@@ -177,3 +181,27 @@ def factored(
         error = power - float(cosine[i]) ** 2
         found += [(i, j, max(error - float(row[j]), 0.0)) for j in largest(row, n_each)]
     return found
+
+
+def modulating(functions: Array, base: Array, target: Array, weight: Array, n: int) -> list[int]:
+    """Rows of the functions ``f`` with the best ``target = sum + f * sum``, both sums being over the base.
+
+    Parameters
+    ----------
+    functions : array of shape (m, n_rows)
+    base : array of shape (k, n_rows)
+    target, weight : array of shape (n_rows,)
+        Weights multiply residuals.
+    n : int
+        Greatest number.
+    """
+    basis = orthonormal(base * weight)
+    with np.errstate(all="ignore"):
+        products = functions[:, None] * (base * weight)
+        products /= np.sqrt(np.einsum("mkn,mkn->mk", products, products))[..., None]
+    usable = np.flatnonzero(np.isfinite(products).all(axis=(1, 2)))
+    products, rest = outside(products[usable], basis), outside(target * weight, basis)
+    cosines = products @ rest
+    gram = products @ products.transpose(0, 2, 1) + _RIDGE * np.eye(len(base))
+    gains = np.einsum("mk,mk->m", cosines, np.linalg.solve(gram, cosines[..., None])[..., 0])
+    return [int(usable[i]) for i in largest(gains, n)]

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.search.pursuit.coordinates import Coordinate, factors_of
+from nesymres_sk.search.pursuit.parts import PLAIN, Part
 from nesymres_sk.search.pursuit.regression import outside
 from nesymres_sk.search.pursuit.smooth import ROWS_PER_TERM, polynomials, predicted, regressed, unit
 from nesymres_sk.search.pursuit.trees import product
-from nesymres_sk.search.pursuit.views import PLAIN, Part
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
+from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides
 from nesymres_sk.search.pursuit.smooth import ROWS_PER_TERM, polynomials, regressed, unit
-from nesymres_sk.search.pursuit.views import PLAIN, Part, divides
 
 Array = NDArray[np.float64]
 

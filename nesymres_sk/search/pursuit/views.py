@@ -13,18 +13,26 @@ errors of all views are errors of ``y``, to first order.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nesymres_sk.expressions import vocabulary as v
-from nesymres_sk.expressions.expression import Expression, Node
+from nesymres_sk.expressions.expression import Node
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.links import Link
+from nesymres_sk.search.pursuit.parts import (
+    LOGARITHM,
+    OUTSIDE,
+    PLAIN,
+    TIMES_TARGET,
+    Part,
+    divides,
+    exponents_of,
+    monomial,
+)  # fmt: skip
 from nesymres_sk.search.pursuit.trees import (
     ONE,
     constant,
@@ -39,41 +47,17 @@ from nesymres_sk.search.pursuit.trees import (
 
 Array = NDArray[np.float64]
 
-#: How a function enters a view: as itself, times the target (in a denominator), by its logarithm (as a factor), or
-#: outside of the factor.
-PLAIN, TIMES_TARGET, LOGARITHM, OUTSIDE = range(4)
-
 #: Exponents are simple numbers if they are this close to one; a match that is exact may be no other.
 _EXPONENT_TOLERANCE = 0.08
 #: Monomials of a polynomial, without the constant and the columns themselves, and their greatest degree.
 _MOST_MONOMIALS, _HIGHEST_DEGREE = 32, 9
 #: Share of the squared target that rounding leaves.
 _EXACT = 1e-22
-#: Greatest degree of the polynomial below the line, by the number of columns; of more columns it is 1.
-_HIGHEST_BELOW = {1: 4, 2: 2}
-#: Inverses of smaller numbers are larger than any value in a library; squares of larger ones could overflow.
-_SMALLEST_DIVISOR, _LARGEST = 1e-100, 1e100
-
-
-@dataclass(frozen=True)
-class Part:
-    """A function that a view may use.
-
-    Attributes
-    ----------
-    kind : int
-        :data:`PLAIN`, :data:`TIMES_TARGET`, :data:`LOGARITHM` or :data:`OUTSIDE`.
-    node : Node
-    values : array of shape (n,)
-        Of the function itself, whatever the kind.
-    degree : int
-        Of a monomial, 1 otherwise.
-    """
-
-    kind: int
-    node: Node
-    values: Array
-    degree: int = 1
+#: Greatest degree of the polynomial below the line, by the number of columns; of more columns it is 1. Of two columns
+#: it may be higher where that is exact.
+_HIGHEST_BELOW, _HIGHEST_EXACT = {1: 4, 2: 2}, {1: 4, 2: 4}
+#: Squares of larger numbers could overflow.
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -141,9 +125,12 @@ class Views:
         """The columns, unless their coefficients would be too many for the rows: they are in the library as well."""
         return self.columns if times * len(self.columns) + 1 <= len(self.y) // 3 else []
 
-    def linear(self) -> list[Part]:
-        """One and the columns."""
-        return [self._one, *self._affordable()]
+    def linear(self, inverse: bool = False) -> list[Part]:
+        """One and the columns, or the inverses of those that have one."""
+        columns = self._affordable()
+        if inverse:
+            columns = [monomial([part], (-1,)) for part in columns if divides(part.values)]
+        return [self._one, *columns]
 
     def ratios(self) -> list[Part]:
         """Inverses of the columns, and quotients of two, unless they are too many for the rows."""
@@ -158,18 +145,19 @@ class Views:
             if above is not below
         ]
 
-    def monomials(self) -> list[Part]:
-        """Products of two columns or more, of the greatest total degree at which they are few."""
-        limit = min(_MOST_MONOMIALS, len(self.y) // 4)
+    def monomials(self, inverse: bool = False) -> list[Part]:
+        """Products of columns, of the greatest total degree at which they are few.
+
+        Parameters
+        ----------
+        inverse : bool
+            Whether powers may be inverse; then there may be more of them.
+        """
+        limit = len(self.y) // 2 - 2 * len(self.columns) if inverse else min(_MOST_MONOMIALS, len(self.y) // 4)
         parts: list[Part] = []
-        for degree in range(2, _HIGHEST_DEGREE + 1):
-            new = []
-            for columns in combinations_with_replacement(range(len(self.columns)), degree):
-                chosen = Counter(columns)
-                with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-                    values = np.prod([self.columns[i].values ** k for i, k in chosen.items()], axis=0)
-                node = product([power(self.columns[i].node, float(k)) for i, k in chosen.items()])
-                new.append(Part(PLAIN, node, values, degree))
+        for degree in range(1 if inverse else 2, _HIGHEST_DEGREE + 1):
+            exponents = exponents_of(len(self.columns), degree, inverse)
+            new = [monomial(self.columns, e) for e in exponents if degree > 1 or sum(e) != 1]
             if len(parts) + len(new) > limit:
                 break
             parts += new
@@ -266,12 +254,16 @@ class Views:
         base: list[Part] = []
         for degree in range(2, max((part.degree for part in monomials), default=1) + 1):
             above = [*columns, *(part for part in monomials if part.degree <= degree)]
-            below = [part for part in above if part.degree <= _HIGHEST_BELOW.get(len(columns), 1)]
-            if len(above) + len(below) + 1 > len(self.y) // 2:
-                break
-            base = self._quotient(above, below)
-            if _explains(_values_in_quotient(base, y) * slope, y * slope):
-                break
+            for highest in (_HIGHEST_BELOW, _HIGHEST_EXACT):
+                below = [part for part in above if part.degree <= highest.get(len(columns), 1)]
+                if len(above) + len(below) + 1 > len(self.y) // 2:
+                    return base
+                trial = self._quotient(above, below)
+                exact = _explains(_values_in_quotient(trial, y) * slope, y * slope)
+                if exact or highest is _HIGHEST_BELOW:
+                    base = trial
+                if exact:
+                    return base
         return base
 
     def products(self, library: Library, exponentials: bool = False) -> View | None:
@@ -339,11 +331,6 @@ class Views:
         return scaled(factor, product(nodes))
 
 
-def divides(values: Array) -> NDArray[np.bool_]:
-    """Whether functions, one in a row, are so far from zero everywhere that one may divide by them."""
-    return np.asarray(np.abs(values).min(axis=-1) > _SMALLEST_DIVISOR)
-
-
 def _values_in_quotient(base: Sequence[Part], y: Array) -> Array:
     """Functions as they enter a view multiplied by its denominator; those out of range are left at zero."""
     with np.errstate(over="ignore", under="ignore"):
@@ -359,8 +346,3 @@ def _explains(rows: Array, target: Array) -> bool:
     basis = np.linalg.qr((rows / lengths[:, None]).T)[0]
     residual = target - basis @ (basis.T @ target)
     return bool(residual @ residual <= _EXACT * (target @ target))
-
-
-def part_of(kind: int, term: Expression, values: Array) -> Part:
-    """A library entry as part of a view."""
-    return Part(kind, term.to_tree(), values)

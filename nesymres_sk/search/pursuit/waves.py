@@ -69,7 +69,7 @@ def waves(functions: Array, target: Array, weight: Array, n: int) -> list[Wave]:
     of_target = _Products(np.sin(f), np.cos(f), square * y)
     of_one = _Products(np.sin(f), np.cos(f), square)
     doubled = _Products(np.sin(2.0 * f), np.cos(2.0 * f), square)
-    found = []
+    found: dict[tuple[int, int, float], Wave] = {}
     for sign in (1.0, -1.0):
         sine, cosine = of_one.sine(sign), of_one.cosine(sign)
         double_sine, double_cosine = doubled.sine(sign), doubled.cosine(sign)
@@ -82,16 +82,16 @@ def waves(functions: Array, target: Array, weight: Array, n: int) -> list[Wave]:
             usable = determinant > _LEFT * total * total
             gains = np.where(usable, (np.square(ys) * cc - 2.0 * ys * yc * sc + np.square(yc) * ss) / determinant, 0.0)
         partner = gains.argmax(axis=1)
-        for i in np.argsort(-gains[np.arange(len(f)), partner], kind="stable")[:n].tolist():
-            j = int(partner[i])
-            if not usable[i, j] or (sign > 0 and i > j == partner[j] and partner[j] == i):
+        for i in np.argsort(-gains[np.arange(len(f)), partner], kind="stable")[: 2 * n].tolist():
+            i, j = sorted((i, int(partner[i])))  # most pairs are named by both partners
+            if not usable[i, j] or (i, j, sign) in found:
                 continue
             a = (ys[i, j] * cc[i, j] - yc[i, j] * sc[i, j]) / determinant[i, j]
             b = (yc[i, j] * ss[i, j] - ys[i, j] * sc[i, j]) / determinant[i, j]
             offset = (float(square @ target) - a * sine[i, j] - b * cosine[i, j]) / total
             error = max(spread - float(gains[i, j]), 0.0) / power
-            found.append(Wave(int(rows[i]), int(rows[j]), sign, float(offset), float(a), float(b), error))
-    return sorted(found, key=lambda wave: wave.error)[:n]
+            found[i, j, sign] = Wave(int(rows[i]), int(rows[j]), sign, float(offset), float(a), float(b), error)
+    return sorted(found.values(), key=lambda wave: wave.error)[:n]
 
 
 class _Products:

@@ -12,7 +12,8 @@ from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
 from nesymres_sk.search.pursuit.curves import Curves
 from nesymres_sk.search.pursuit.links import LINKS
-from nesymres_sk.search.pursuit.views import PLAIN, Part, Views
+from nesymres_sk.search.pursuit.parts import PLAIN, Part
+from nesymres_sk.search.pursuit.views import Views
 
 Array = NDArray[np.float64]
 BELOW, ABOVE, BOTH = (True, False), (False, True), (True, True)

@@ -8,7 +8,7 @@ import pytest
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
-from nesymres_sk.search.pursuit.links import LINKS, Link
+from nesymres_sk.search.pursuit.links import LINKS, SHARES, Link
 
 BOUNDED = [link for link in LINKS if np.isfinite(link.low) or np.isfinite(link.high)]
 
@@ -19,7 +19,7 @@ def inside(link: Link, n: int = 64) -> np.ndarray:
     return np.linspace(low + 0.1 * width, high - 0.08 * width, n)
 
 
-@pytest.mark.parametrize("link", LINKS, ids=lambda link: "/".join(link.operators) or "none")
+@pytest.mark.parametrize("link", [*LINKS, *SHARES], ids=lambda link: "/".join(link.operators) or type(link).__name__)
 def test_operators_undo_a_link_and_slopes_are_derivatives(link: Link) -> None:
     y = inside(link)
     transformed = link.apply(y)

@@ -114,6 +114,15 @@ def test_waves_are_regressions_and_the_right_pair_is_found(sign: float) -> None:
         assert residual @ residual / np.sum((target * weight) ** 2) == pytest.approx(wave.error, rel=1e-6, abs=1e-13)
 
 
+def test_no_wave_comes_twice() -> None:
+    rng = np.random.default_rng(8)
+    functions = rng.uniform(0.0, 3.0, (12, 60))
+    found = waves(functions, np.sin(functions[3] + functions[7] + 0.3), np.ones(60), 6)
+    pairs = [(*sorted((wave.first, wave.second)), wave.sign) for wave in found]
+    assert len(pairs) == len(set(pairs)) == 6
+    assert pairs[0] == (3, 7, 1.0)
+
+
 @pytest.mark.parametrize("unit", [1e-150, 1e150])
 def test_waves_do_not_depend_on_the_unit_of_the_weights(unit: float) -> None:
     rng = np.random.default_rng(4)
@@ -206,6 +215,19 @@ LAWS = [
     ("x1*x2*x3/((x4 - x5 + 2)**2 + (x6 - x7 + 2)**2)", 1.0, 2.0),
     ("sqrt(x1**2 + x2**2 - 2*x1*x2*cos(x3 - x4))", 1.0, 5.0),
     ("sqrt(x1*(x2 + 5) - (x3/x4)**2/2)/x1", 2.0, 3.0),
+    # inverse powers alone
+    ("1/(1/x1 + 1/x2 + 1/x3)", 10.0, 100.0),
+    # a polynomial below a root and a line, and a quotient of such
+    ("1/sqrt((1 - x1**2)**2 + (2*x1*x2)**2)", 0.1, 3.0),
+    ("sqrt((1 + (2*x1*x2)**2)/((1 - x1**2)**2 + (2*x1*x2)**2))", 0.1, 3.0),
+    # sums, also of inverse columns, times a function
+    ("x1 + (x2 - x1)*exp(-x3/x4)", 1.0, 5.0),
+    ("x1/(1 + (x1 - x2)/x2*exp(-x3*x4))", 0.2, 2.0),
+    # what is missing to one, and odds
+    ("1 - exp(-(x1/x2)**x3)", 0.5, 2.0),
+    ("x1*x3/(x1*x3 + (1 - x2)*(1 - x3))", 0.1, 0.9),
+    # a root of a quadratic
+    ("(x1 + x2)/2 + sqrt(((x1 - x2)/2)**2 + x3**2)", 0.5, 3.0),
 ]
 
 
@@ -278,6 +300,16 @@ def test_with_a_deadline_calls_after_the_first_end_when_there_are_enough(monkeyp
             looks.append(len(counted))
     endless, first, second = looks
     assert 0 < second < first == endless
+
+
+def test_with_a_deadline_a_call_ends_though_the_rules_let_little_pass() -> None:
+    rng = np.random.default_rng(9)
+    X = rng.uniform(0.5, 2.0, (100, 3))
+    proposer, _ = make(X, np.exp(-X[:, 0]) * X[:, 1] + rng.normal(0.0, 0.1, 100), max_length=3)
+    deadline = Deadline(1.0)
+    found = proposer.propose(40, deadline)
+    assert 0.3 < deadline.remaining < 0.9
+    assert found
 
 
 def test_the_target_needs_no_particular_unit() -> None:

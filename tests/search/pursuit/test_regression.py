@@ -1,10 +1,10 @@
-"""Which functions of a sum are needed: those of the law, whatever else could take their place."""
+"""Bases and their spans, and which functions of a sum are needed: those of the law, whatever could take their place."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nesymres_sk.search.pursuit.regression import needed
+from nesymres_sk.search.pursuit.regression import modulating, needed, orthonormal, outside
 
 
 def monomials(n: int = 128, highest: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -38,3 +38,24 @@ def test_a_function_at_least_is_left_whatever_the_target() -> None:
     assert kept.any()
     assert not kept[2]
     assert np.isfinite(coefficients).all()
+
+
+def test_rows_that_depend_on_others_take_nothing_from_the_span_of_later_ones() -> None:
+    rng = np.random.default_rng(4)
+    a, b, c = rng.normal(size=(3, 50))
+    rows = np.array([a, 1000.0 * a, b, a + b, c])
+    basis = orthonormal(rows)
+    assert len(basis) == 3
+    np.testing.assert_allclose(basis @ basis.T, np.eye(3), atol=1e-12)
+    assert np.abs(outside(rows, basis)).max() < 1e-9
+
+
+def test_the_function_that_a_sum_is_multiplied_by_is_found() -> None:
+    rng = np.random.default_rng(5)
+    x, z = rng.uniform(0.5, 3.0, (2, 100))
+    functions = np.array([np.sin(x), np.exp(-z), np.sqrt(x * z), np.full(100, np.nan)])
+    base = np.array([np.ones(100), x])
+    y = 2.0 - x + np.exp(-z) * (3.0 * x - 1.0)
+    weight = rng.uniform(0.5, 1.5, 100)
+    assert modulating(functions, base, y, weight, 1) == [1]
+    assert sorted(modulating(functions, base, y, weight, 9)) == [0, 1, 2]

@@ -10,8 +10,9 @@ from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.infix import to_infix
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.expressions.parser import parse
+from nesymres_sk.search.pursuit.parts import Part
 from nesymres_sk.search.pursuit.symmetry import combined_pair
-from nesymres_sk.search.pursuit.views import Part, Views
+from nesymres_sk.search.pursuit.views import Views
 
 Array = NDArray[np.float64]
 
