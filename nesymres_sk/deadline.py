@@ -33,9 +33,3 @@ class Deadline:
     def elapsed(self) -> float:
         """Seconds since the deadline was set."""
         return time.monotonic() - self.started
-
-    def slice(self, fraction: float) -> Deadline:
-        """Deadline after a fraction of the time that is left."""
-        part = Deadline()
-        part.at = part.started + fraction * self.remaining
-        return part

@@ -79,9 +79,9 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
     max_time : float, optional
         Seconds for ``fit``. Without it the search is short: functions are matched against the target once; if that
         gives nothing exact, the network proposes ``beam_size`` skeletons; if these do not either, a few rounds of local
-        search start from the best equations. With it, the search goes on until the time
-        is over or an equation is exact up to rounding; the network, matched functions and local search around the
-        best equations share the time. What a process does once, loading and compiling numerical kernels, does not count.
+        search start from the best equations. With it, the search goes on until the time is over or an equation is exact
+        up to rounding; the network, matched functions and local search around the best equations share the time. What a
+        process does once, loading and compiling numerical kernels, does not count.
     device : str, default="auto"
         Torch device of the network: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; ``"auto"`` takes a GPU if there is one.
     n_jobs : int, optional, default=1

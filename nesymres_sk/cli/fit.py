@@ -109,8 +109,9 @@ def _split(table: pd.DataFrame, options: argparse.Namespace) -> tuple[pd.DataFra
     dropped = {tables.check_column(table, name, "--drop") for name in options.drop}
     wanted = table.columns if options.columns is None else options.columns
     names = [tables.check_column(table, name, "--columns") for name in wanted]
-    if options.columns is not None and target in names:
-        raise UsageError(f"{target!r} is the target and one of --columns")
+    for name, role in zip(others, ("the target", "the sample weight"), strict=False):
+        if options.columns is not None and name in names:
+            raise UsageError(f"{name!r} is {role} and one of --columns")
     names = [name for name in dict.fromkeys(names) if name not in dropped and name not in others]
     if not names:
         raise UsageError("no columns are left for the equations to use")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import io
+import lzma
 import re
 import sys
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +82,8 @@ def read_table(path: str, options: argparse.Namespace, output: Output) -> pd.Dat
         text = sys.stdin.read() if path == "-" else _text_of(path)
         text = _without_lines(text.removeprefix("\ufeff"), options.skip_lines)
         table, names = _parse(text, options)
+    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
+        raise CommandError(f"{path} cannot be read, and may be damaged: {error}") from None
     except UnicodeDecodeError:
         raise CommandError(f"{path} is not text in UTF-8; save it as CSV in UTF-8, or as .parquet") from None
     except pd.errors.EmptyDataError:
@@ -93,6 +98,9 @@ def read_table(path: str, options: argparse.Namespace, output: Output) -> pd.Dat
     table.columns = [str(name).strip() for name in table.columns]
     if table.empty:
         raise CommandError(f"{path} has a head and no rows")
+    if not table.columns.is_unique:
+        twice = ", ".join(map(repr, table.columns[table.columns.duplicated()].unique()))
+        raise CommandError(f"{path} has several columns called {twice}, spaces aside; rename them")
     for name in sorted({name for name in names if names.count(name) > 1}):
         output.warn(f"{names.count(name)} columns are called {name!r}; the second is {name + '.1'!r} here")
     if not options.no_header and _has_units(table):

@@ -29,7 +29,7 @@ _POWERS = {"square": 2, "cube": 3, "pow4": 4, "pow5": 5}
 #: Rows whose function NumPy calls otherwise; ``np.power``, since ``**`` takes roots where the exponent is 0.5.
 _FUNCTIONS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "pow": "power"}
 #: What the written function itself uses.
-_RESERVED = {"np", "X", "values", "hasattr", "len", "float", "ValueError"}
+_RESERVED = {"np", "X", "values", "hasattr", "len", "float", "ValueError", "__debug__"}
 
 _BY_NAME = """\
     if hasattr(X, "columns"):  # a data frame: columns by name

@@ -25,7 +25,6 @@ _TAIL = 1e9  # largest over median magnitude
 _RADIANS = 60.0  # range of the argument of sin and cos beyond which the points cannot show the waves
 _VISIBLE = 2e-3  # effect of a leaf relative to the deviation of the target
 _VISIBLE_NOISE = 0.01  # more would ask too much of narrow columns
-_C = v.CONSTANT
 _FIRST_OPERATOR = v.FIRST_OPERATOR
 _FIRST_VARIABLE = v.FIRST_VARIABLE
 _FIRST_INTEGER = v.FIRST_INTEGER

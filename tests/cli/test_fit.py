@@ -91,6 +91,10 @@ def test_the_estimators_own_errors_are_told(run, table):
         (["--target", "energy", "--drop", "foo"], "no column 'foo' for --drop"),
         (["--target", "energy", "--columns", "mass", "foo"], "no column 'foo' for --columns"),
         (["--target", "energy", "--columns", "energy"], "is the target and one of --columns"),
+        (
+            ["--target", "energy", "--columns", "mass", "top speed", "--sample-weight", "mass"],
+            "'mass' is the sample weight and one of --columns",
+        ),
         (["--target", "energy", "--drop", "mass", "top speed"], "no columns are left"),
         (["--target", "energy", "--sep", "|"], "single column 'mass,top speed,energy'"),
         (["--target", "energy", "--out", "nowhere/m.json"], "no such directory"),

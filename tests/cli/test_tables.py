@@ -74,6 +74,24 @@ def test_tables_without_a_head_and_compressed(run, tmp_path, fits):
     assert fits[0][1].to_dict(orient="list") == {"x1": [1.5, 2.0]}
 
 
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_damaged_compressed_tables_are_named(run, tmp_path, ending):
+    path = tmp_path / f"data.csv.{ending}"
+    pd.DataFrame({"a": range(500), "y": range(500)}).to_csv(path)
+    for content in (path.read_bytes()[:-60], b"no such thing"):
+        path.write_bytes(content)
+        status, _, err = run("fit", path.name, "--target", "y")
+        assert status == 1
+        assert f"{path.name} cannot be read, and may be damaged" in err
+
+
+def test_names_that_differ_in_spaces_only_are_an_error(run, tmp_path):
+    (tmp_path / "data.csv").write_text('a,"a ",y\n1,2,3\n2,3,4\n')
+    status, _, err = run("fit", "data.csv", "--target", "y")
+    assert status == 1
+    assert "several columns called 'a'" in err
+
+
 def test_parquet(run, tmp_path, fits, table):
     pytest.importorskip("pyarrow")
     table["count"] = pd.array([1, *range(39)], dtype="Int32")

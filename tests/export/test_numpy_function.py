@@ -148,3 +148,8 @@ def test_identifiers_are_distinct_names(names):
 
 def test_names_that_only_python_takes_for_the_same():
     assert identifiers(["a b", "a_b", "a-b", "speed"]) == ["a_b", "a_b_2", "a_b_3", "speed"]
+
+
+def test_no_parameter_has_a_name_that_python_reserves():
+    for name in identifiers(["lambda", "__debug__", "np"]):
+        compile(f"def equation({name}): return {name}", "<test>", "exec")
