@@ -35,6 +35,8 @@ _IN_QUOTIENTS = 1500
 _FACTORS_OF_WAVES, _SHORT = 4, 60
 #: Equations of each look at a target without its factors, and the relative error from which on all others go.
 _FEW, _EXACT = 3, 1e-20
+#: Links, the first ones, below which sums of inverse powers are sought.
+_FREQUENT = 4
 #: Nats for a node.
 _NODE = math.log(v.SIZE)
 #: Functions of the target in which curves with asymptotes are sought.
@@ -119,7 +121,6 @@ class Looks:
             yield from self._of_fewer_columns(deadline, whole)
             if whole:
                 yield self._groups(_IDENTITY, replaced=True)
-        if self._allows("mul", "div"):
             # what is not exact here is long as a rule, and would take the places of others
             yield lambda: self._best(self._powers_of_columns(), 1)
             yield lambda: self._best([e for link in (_IDENTITY, _INVERSE, _ROOT) for e in self._modulated(link)], 1)
@@ -163,6 +164,10 @@ class Looks:
         return self._views.monomials() if self._allows("mul") else []
 
     @cached_property
+    def _inverse_powers(self) -> list[Part]:
+        return self._views.monomials(inverse=True)
+
+    @cached_property
     def _quadratic(self) -> list[Part]:
         return [part for part in self._polynomial if part.degree == 2]
 
@@ -180,11 +185,11 @@ class Looks:
 
     def _powers_of_columns(self) -> list[Expression]:
         """Polynomials, with inverse powers for the more frequent links."""
-        views = [
-            self._views.sums(self._library, link, self._views.monomials(inverse=link in self._links[:4]))
-            for link in self._links
-        ]
-        return [equation for view in views for equation in self._matcher.of_base(view)]
+        out = []
+        for place, link in enumerate(self._links):
+            powers = self._inverse_powers if place < _FREQUENT else self._polynomial
+            out += self._matcher.of_base(self._views.sums(self._library, link, powers))
+        return out
 
     def _modulated(self, link: Link) -> list[Expression]:
         return self._matcher.modulated(link) if link in self._links else []
