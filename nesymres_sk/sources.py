@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 MAX_LENGTH = 40
 #: Parts of the time that the sources get, which need not add up to one.
 _NETWORK, _EQUATE, _PURSUIT, _LOCAL = 0.2, 0.5, 0.1, 0.65
-#: Skeletons that a source is asked for at a time; of the pursuit's, some 16 are short to begin with.
-_RANDOM_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 56, 250
+#: Skeletons that a source is asked for at a time.
+_RANDOM_BATCH, _PURSUIT_BATCH, _LOCAL_BATCH = 1000, 40, 250
+#: How many more the pursuit is asked for where it is asked once: some of the first are short to begin with.
+_MORE_AT_ONCE = 16
 #: Skeletons that the network is asked for at a time, at most.
 _LARGEST_SAMPLE, _LARGEST_PLAN = 512, 128
 #: Seconds that the import of torch may take.
@@ -167,7 +169,8 @@ class Sources:
             rng = np.random.default_rng(self._pursuit_seed)
             return PursuitProposer(self.table, self.archive, self._grammar(), rng)
 
-        return Source(start, _PURSUIT_BATCH, _PURSUIT, growth=1.0, closed=True, rounds=self._rounds)
+        n = _PURSUIT_BATCH if self.options.anytime else _PURSUIT_BATCH + _MORE_AT_ONCE
+        return Source(start, n, _PURSUIT, growth=1.0, closed=True, rounds=self._rounds)
 
     def local_search(self) -> Source:
         """Neighbours of the best equations so far."""

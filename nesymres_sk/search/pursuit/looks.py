@@ -123,15 +123,16 @@ class Looks:
                 yield self._groups(_IDENTITY, replaced=True)
             # what is not exact here is long as a rule, and would take the places of others
             yield lambda: self._best(self._powers_of_columns(), 1)
-            yield lambda: self._best([e for link in (_IDENTITY, _INVERSE, _ROOT) for e in self._modulated(link)], 1)
             if self._allows("add", "sub", "sqrt"):
                 yield lambda: self._best(self._matcher.quadratics(), 1)
-            yield from (partial(self._of_share, share) for share in SHARES)
         yield from (self._sums(link, polynomial, 2) for link in (_INVERSE, _ROOT, _EXPONENTIAL) if link in self._links)
         if self._allows("div"):
             for monomials in (False, True):
                 yield from (self._quotients(link, monomials) for link in (_INVERSE, _ROOT) if link in self._links)
         yield from (self._sums(link) for link in self._links[1:])
+        if whole and self._allows("mul", "div"):
+            yield lambda: self._best([e for link in (_IDENTITY, _INVERSE, _ROOT) for e in self._modulated(link)], 1)
+            yield from (partial(self._of_share, share) for share in SHARES)
         if whole and self._allows("sin"):
             yield from (self._oscillations(link) for link in (_IDENTITY, _EXPONENTIAL) if link in self._links)
         if whole and self._allows("exp"):
