@@ -62,7 +62,7 @@ _REPLACED = 3
 #: functions of columns and of the columns themselves.
 _HOPELESS, _HOPELESS_FOR_COLUMNS = 0.3, 0.7
 #: Shortest functions that sums are multiplied by, those of them that are looked at closely, and rows for each term.
-_MODULATING, _MODULATED, _ROWS_FOR_EACH = 1600, 3, 12
+_MODULATING, _MODULATED, _ROWS_FOR_EACH = 2000, 3, 12
 #: Nodes of a term beside its function: its coefficient, and the operators that join it to the others.
 _IN_SUM = 3.0
 #: Largest relative change of an inner constant by its tangent.
