@@ -75,7 +75,7 @@ LAWS = [
     ("x1 + (x2 - x1)*exp(-x3/x4)", 1.0, 5.0),
     ("x1/(1 + (x1 - x2)/x2*exp(-x3*x4))", 0.2, 2.0),
     # what is missing to one, and odds
-    ("1 - exp(-(x1/x2)**x3)", 0.5, 2.0),
+    ("1 - exp(-x1**x2)", 0.5, 2.0),
     ("x1*x3/(x1*x3 + (1 - x2)*(1 - x3))", 0.1, 0.9),
     # a root of a quadratic
     ("(x1 + x2)/2 + sqrt(((x1 - x2)/2)**2 + x3**2)", 0.5, 3.0),
