@@ -125,7 +125,7 @@ def _sine(a: Any, out: Any, n: int, quarter: int) -> None:
         s = s * z - 1.98412698298579493134e-04
         s = s * z + 8.33333333332248946124e-03
         s = s * z - 1.66666666666666324348e-01
-        s = r + r * z * s
+        s = r + r * z * s if z > 0.0 else r  # the sum of two zeros would lose its sign
         c = -1.13596475577881948265e-11
         c = c * z + 2.08757232129817482790e-09
         c = c * z - 2.75573143513906633035e-07

@@ -95,6 +95,13 @@ def test_a_value_does_not_depend_on_the_other_rows(name: str) -> None:
     np.testing.assert_array_equal(evaluate(expression, mixed), alone)
 
 
+@pytest.mark.parametrize("name", ["sin", "tan", "tanh", "asin", "atan"])
+def test_zeros_keep_their_signs(name: str) -> None:
+    values = evaluate(Expression.from_names([name, "x1"]), np.array([[-0.0], [0.0], [-1e-200]]))
+    np.testing.assert_array_equal(np.signbit(values), [True, False, True])
+    np.testing.assert_array_equal(values, [-0.0, 0.0, -1e-200])
+
+
 def test_power_of_negative_base_and_of_zero() -> None:
     X = np.array([[-2.0], [0.0], [3.0]])
     values, jacobian = evaluate_with_gradient(Expression.from_names("mul C pow x1 3", [2.0]), X)
