@@ -226,6 +226,8 @@ class Looks:
         if transformed is None:
             return []
         target, slope = transformed
+        if not (target > 0.0).any():
+            return []
         # rows without weight have a logarithm, too
         target = np.where(target > 0.0, target, target[target > 0.0].min())
         views = Views(self._X, target, self._views.weight * slope, self._views.given * slope)
@@ -284,7 +286,7 @@ class Looks:
         y, weight = self._views.y, self._views.weight
         with np.errstate(all="ignore"):
             errors = np.mean(np.square((evaluate_many(equations, self._X) - y) * weight), axis=1)
-        errors = errors / np.mean(np.square(y * weight))
+        errors = errors / (float(np.mean(np.square(y * weight))) or 1.0)
         exact = np.flatnonzero(errors <= _EXACT)
         if len(exact):
             return [equations[i] for i in exact]

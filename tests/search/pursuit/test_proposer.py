@@ -251,6 +251,13 @@ def X3(rng: np.random.Generator) -> Array:
     return column
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_targets_that_are_one_number_on_the_rows_do_no_harm(value: float) -> None:
+    # such as a rare event in a long table, of which only some rows are looked at
+    proposer, _ = make(np.random.default_rng(15).normal(size=(60, 3)), np.full(60, value))
+    assert isinstance(proposer.propose(40, Deadline()), list)
+
+
 def test_weights_count() -> None:
     rng = np.random.default_rng(10)
     X = rng.uniform(1.0, 2.0, (100, 1))
