@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -240,6 +239,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         # loaded once in a process, which is not a part of the search
         from nesymres_sk.deadline import Deadline
         from nesymres_sk.knowledge import Knowledge
+        from nesymres_sk.model.registry import check_network
         from nesymres_sk.progress import Reporter
         from nesymres_sk.rescreening import Rescreening
         from nesymres_sk.solver import warm_up
@@ -259,7 +259,7 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
 
         names = self._names_of(range(X_checked.shape[1]))
         knowledge = Knowledge.of(self, names)
-        _check_network(os.fspath(self.weights), self.device)
+        check_network(self.weights, self.device)
         # as NumPy itself has it: what a user has set is for code that does not expect infinities and zeros
         with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
             warm_up(deadline, load_searches)
@@ -375,26 +375,3 @@ class NeuralSymbolicRegressor(ExportMixin, RegressorMixin, BaseEstimator):
         self.best_index_ = best
         self.equation_ = str(equations["equation"][best])
         self.expressions_ = [entry.expression for entry in front]
-
-
-def _check_network(weights: str, device: str) -> None:
-    """Refuse what is no network or no device, also where no network is needed; torch is asked only about GPUs."""
-    from safetensors import SafetensorError, safe_open
-
-    from nesymres_sk.model.registry import resolve
-
-    for path in resolve(weights):
-        try:
-            with safe_open(path, framework="numpy"):
-                pass
-        except SafetensorError as error:
-            raise ValueError(f"weights file {path} is damaged or not a safetensors file: {error}") from error
-    if device in ("auto", "cpu"):
-        return
-    if re.fullmatch(r"cuda(:\d+)?", device) is None:
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …, got {device!r}")
-    import torch
-
-    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(device[5:] or 0) >= n:
-        raise ValueError(f"there is no device {device!r}: PyTorch sees {n} CUDA devices; 'cpu' is always there")

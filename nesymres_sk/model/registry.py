@@ -12,12 +12,15 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
 
 from nesymres_sk.model.shards import shard_paths, shards_at
 
@@ -151,6 +154,31 @@ def get_network(name_or_path: str | os.PathLike[str], device: str = "cpu", direc
         network = load_network(paths, device).requires_grad_(False)
         _networks[key] = (stamp, network)
         return network
+
+
+def check_network(name_or_path: str | os.PathLike[str], device: str) -> None:
+    """Refuse what is no network or no device before one is needed; torch is asked only about GPUs.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`resolve`; also if a file is no safetensors file, or there is no such device.
+    """
+    for path in resolve(name_or_path):
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except SafetensorError as error:
+            raise ValueError(f"weights file {path} is damaged or not a safetensors file: {error}") from error
+    if device in ("auto", "cpu"):
+        return
+    if re.fullmatch(r"cuda(:\d+)?", device) is None:
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:0', 'cuda:1', …, got {device!r}")
+    import torch
+
+    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(device[5:] or 0) >= n:
+        raise ValueError(f"there is no device {device!r}: PyTorch sees {n} CUDA devices; 'cpu' is always there")
 
 
 def register(
