@@ -27,6 +27,7 @@ from nesymres_sk.expressions.canonical_values import (
     Value,
     finite,
     function,
+    has_sign_apart,
     is_inverse,
     is_real,
     kind_of,
@@ -170,7 +171,13 @@ def raise_to(base: Value, exponent: Value) -> Value:
     elif len(factors) == 1 and coefficient == 1.0 and factors[0][0][0] == EXP:
         return exponential(algebra.multiply(exponent, factors[0][0][2]))
     kind = max(kind_of(base), kind_of(exponent))
-    return 1.0, (((POW, kind, base, exponent), 1),)
+    power = 1
+    if has_sign_apart(exponent):  # 1/x1**x2, x1**(-x2) and (1/x1)**x2 are the same factor
+        if exponent[0] < 0.0:
+            exponent, power = algebra.multiply((-1.0, ()), exponent), -power
+        if base[0] == 1.0 and base[1] and is_inverse(base[1]):
+            base, power = algebra.power(base, -1), -power
+    return 1.0, (((POW, kind, base, exponent), power),)
 
 
 def _is_smooth(number: float) -> bool:
@@ -201,16 +208,28 @@ def exponential(argument: Value) -> Value:
     """``exp`` of a value: constant terms become a coefficient, logarithms become powers."""
     result: Value = ONE
     rest: list[Term] = []
+    powers: dict[tuple[Factors, float], Value] = {}
     for factors, coefficient in terms_of(argument):
-        if not factors:
-            if coefficient == FREE or (is_real(coefficient) and abs(coefficient) < _MAX_EXPONENT):
-                scale = FREE if coefficient == FREE else math.exp(coefficient)
-                result = algebra.multiply((scale, ()), result)
-                continue
-        elif len(factors) == 1 and factors[0][0][0] == LOG and factors[0][1] == 1:
-            result = algebra.multiply(result, raise_to(factors[0][0][2], (coefficient, ())))
+        if not factors and (coefficient == FREE or (is_real(coefficient) and abs(coefficient) < _MAX_EXPONENT)):
+            scale = FREE if coefficient == FREE else math.exp(coefficient)
+            result = algebra.multiply((scale, ()), result)
+            continue
+        logarithms = [base for base, _ in factors if base[0] == LOG]
+        if len(logarithms) == 1 and (logarithms[0], 1) in factors:
+            others, base = tuple(factor for factor in factors if factor[0] != logarithms[0]), logarithms[0][2]
+            if coefficient == FREE or not others:
+                result = algebra.multiply(result, raise_to(base, (coefficient, others)))
+            else:  # equal powers are joined: exp(x3*log(x1) - x3*log(x2)) is (x1/x2)**x3
+                key = others, abs(coefficient)
+                base = base if coefficient > 0.0 else algebra.power(base, -1)
+                powers[key] = algebra.multiply(powers[key], base) if key in powers else base
             continue
         rest.append((factors, coefficient))
+    exponents: dict[Value, Value] = {}  # and powers of one base: exp(x2*log(x1) + x3*log(x1)) is x1**(x2 + x3)
+    for (others, coefficient), base in powers.items():
+        exponents[base] = algebra.add(exponents.get(base, ZERO), (coefficient, others))
+    for base, exponent in exponents.items():
+        result = algebra.multiply(result, raise_to(base, exponent))
     if rest:
         remaining = algebra.sum_of(rest)
         if remaining[1]:

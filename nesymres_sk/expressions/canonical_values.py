@@ -5,7 +5,8 @@ The factors are a sorted tuple of ``(base, exponent)``; exponents are integers o
 
 - ``(variable, PURE)``
 - ``(function, kind, value)``, for ``exp log sin …``
-- ``(POW, kind, value, value)``, a power whose exponent is not an integer or a half
+- ``(POW, kind, value, value)``, a power whose exponent is not an integer or a half; that has no sign where one product
+  without a constant is the exponent (:func:`has_sign_apart`)
 - ``(ADD, kind, terms, n_fixed)``, a sum: sorted ``(factors, coefficient)``, and how many coefficients are not free
   (a multiple of a sum counts as two: its terms)
 - ``(MUL, kind, value)``, a product under a square root (its exponent is never an integer)
@@ -127,6 +128,12 @@ def has_free_term(terms: Iterable[Term]) -> bool:
 def is_sum(factors: Factors) -> bool:
     """Whether the factors are one sum, to the first power."""
     return len(factors) == 1 and factors[0][0][0] == ADD and factors[0][1] == 1
+
+
+def has_sign_apart(exponent: Value) -> bool:
+    """Whether an exponent is one product without a constant, whose sign is kept as that of the power's own exponent."""
+    coefficient, factors = exponent
+    return bool(factors) and not is_real(coefficient) and not is_sum(factors)
 
 
 def sum_base(terms: Iterable[Term]) -> Base:

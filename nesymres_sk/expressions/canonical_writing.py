@@ -21,6 +21,7 @@ from nesymres_sk.expressions.canonical_values import (
     Base,
     Term,
     Value,
+    has_sign_apart,
     is_real,
     scaled,
     signless,
@@ -79,14 +80,15 @@ def write(value: Value) -> Written:
 def _turn(coefficient: float, factors: Sequence[tuple[Base, float]]) -> tuple[float, Sequence[tuple[Base, float]]]:
     """Turn quotients round where that is shorter: ``1/sqrt(x1/x2)`` and ``-log(x1/x2)`` use ``x2/x1``."""
     for index, (base, exponent) in enumerate(factors):
-        if base[0] == MUL and exponent < 0 or base[0] == LOG and coefficient < 0.0 and exponent % 2 == 1:
+        is_power = base[0] == MUL or base[0] == POW and base[2][0] == 1.0 and has_sign_apart(base[3])
+        if is_power and exponent < 0 or base[0] == LOG and coefficient < 0.0 and exponent % 2 == 1:
             inside = base[2]
             if any(e < 0 for _, e in inside[1]):
-                turned = (base[0], base[1], power(inside, -1))
-                if base[0] == MUL:
-                    exponent = -exponent
-                else:
+                turned = (*base[:2], power(inside, -1), *base[3:])
+                if base[0] == LOG:
                     coefficient = -coefficient
+                else:
+                    exponent = -exponent
                 factors = [*factors[:index], (turned, exponent), *factors[index + 1 :]]
     return coefficient, factors
 

@@ -68,6 +68,13 @@ FORMS = {
     "(x1**2)**3": "(x1 ** 2) ** 3",
     "(x1**x2)**2": "(x1 ** x2) ** 2",
     "x1**1.7 * x1": "x1 * x1 ** 1.7",
+    "exp(x2 * log(x1 + 1))": "(x1 + 1) ** x2",
+    "exp(-x2 * log(x1))": "1 / x1 ** x2",
+    "exp(x3 * log(x1) - x3 * log(x2))": "(x1 / x2) ** x3",
+    "exp(x3 * log(x1) + x2 * log(x1))": "x1 ** (x2 + x3)",
+    "exp(log(x3) / x4 - log(x2) / x4)": "(x3 / x2) ** (1 / x4)",
+    "exp(x1 * log(x2) * log(x3))": "exp(x1 * log(x2) * log(x3))",
+    "x1**(1 - x2)": "x1 ** (1 - x2)",
     "(x1**2)**0.3": "(x1 ** 2) ** 0.3",  # x1 may be negative
     "exp(x1 + 800.5)": "exp(x1 + 800.5)",  # the factor would be no number
     # free constants
@@ -103,6 +110,7 @@ FORMS = {
     "C + log(3 * x1)": "log(x1) + C",
     "log(C * x1 + C) + C": "log(C * x1 + C)",
     "exp(C * log(x1))": "x1 ** C",
+    "exp(C * x2 * log(x1))": "x1 ** (C * x2)",
     "C**x1": "exp(C * x1)",
     "x1**C * x1": "x1 * x1 ** C",
     "-sin(C * x1)": "sin(C * x1)",
@@ -152,6 +160,9 @@ def test_known_forms(text: str, expected: str) -> None:
         ("C * x1 / (C + x1)", "x1 / (C + C * x1)"),
         ("C * (x1 - x2) + C * x3", "C * x3 - (x2 - x1) * C"),
         ("sqrt(x1) * x1", "x1**1.5"),
+        ("x1**(-x2)", "1 / x1**x2"),
+        ("(1 / x1)**x2", "1 / x1**x2"),
+        ("(x1 / x2)**x3", "1 / (x2 / x1)**x3"),
         ("sqrt(x1**2 * x2)", "abs(x1) * sqrt(x2)"),
         ("abs(x1) * abs(x2)", "abs(x2 * x1)"),
     ],

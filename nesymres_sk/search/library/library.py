@@ -17,6 +17,7 @@ from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression, subtree_end
 from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.library.customary import customary_terms
 from nesymres_sk.search.library.inner_constants import draw_terms
 from nesymres_sk.search.library.short_functions import core_terms
 from nesymres_sk.search.random_skeletons import RandomSkeletons
@@ -54,7 +55,9 @@ class Library:
     sizes : int array of shape (len(terms),)
         Nodes of each.
     natural : bool array of shape (len(terms),)
-        Whether a term has no constant.
+        Whether a term has no constant, or that of a customary unit.
+    common : int array of shape (len(terms),)
+        The terms, the common before the rare: those that are enumerated, then the others, the short before the long.
     families : int array of shape (len(terms),)
         The same for terms that differ in their constants only.
     moving : int array of shape (k,)
@@ -71,13 +74,16 @@ class Library:
         plain = Grammar(min(_LONGEST, grammar.max_length), grammar.n_variables, parts.constraints, False)
         self._trees = iter(RandomSkeletons(plain, rng))
         enumerated = core_terms(parts)
+        self._places = {tokens: place for place, tokens in enumerate(enumerated)}
         self._core = self._evaluate([Expression(tokens) for tokens in enumerated[:_N_CORE]])
         self._others = enumerated[_N_CORE:]
+        self._customary = self._evaluate(customary_terms(grammar))
         self._kept = self._evaluate([])
         self.terms: list[Expression] = []
         self.values: NDArray[np.float64] = np.empty((0, len(X)))
         self.sizes: NDArray[np.int64] = np.empty(0, np.int64)
         self.natural: NDArray[np.bool_] = np.empty(0, bool)
+        self.common: NDArray[np.intp] = np.empty(0, np.intp)
         self.families: NDArray[np.int64] = np.empty(0, np.int64)
         self.moving: NDArray[np.intp] = np.empty(0, np.intp)
         self.tangents: NDArray[np.float64] = np.empty((0, len(X)))
@@ -99,6 +105,7 @@ class Library:
         others = self._evaluate([Expression(self._others[i]) for i in some])
         blocks = [
             self._core,
+            self._customary,
             others,
             self._kept,
             ([terms[i] for i in rest], values[rest]),
@@ -113,7 +120,10 @@ class Library:
             [term for block in blocks for term in block[0]], np.vstack([block[1] for block in blocks])
         )
         self.sizes = np.array([len(term.tokens) for term in self.terms], dtype=np.int64)
-        self.natural = np.array([not term.constants for term in self.terms], dtype=bool)
+        customary = set(self._customary[0])
+        self.natural = np.array([not term.constants or term in customary for term in self.terms], dtype=bool)
+        places = [self._places.get(term.tokens, len(self._places)) for term in self.terms]
+        self.common = np.argsort(places, kind="stable")
         numbers: dict[tuple[int, ...], int] = {}
         families = [numbers.setdefault(term.tokens, len(numbers)) for term in self.terms]
         self.families = np.array(families, dtype=np.int64)

@@ -45,11 +45,13 @@ def core_terms(grammar: Grammar) -> list[Tokens]:
         columns,
         once,
         [(op, *power) for op in _operators(grammar, "inv") for power in once if power[0] in powers],
-        [*pairs, *shifted],
+        [*pairs, *shifted, *_powers(grammar, columns)],
         _shifted(grammar, squares),
+        _decays(grammar, [*columns, *factors]),
+        _compound(grammar, columns),
+        _products_with_a_decay(grammar, columns),
         [(token, *inner) for token in unary for inner in (*shifted, *_shifted(grammar, squares))],
         [(token, *inner) for token in unary for inner in pairs],
-        _decays(grammar, [*columns, *factors]),
         [(token, *inner) for token in unary[:8] for inner in _shifted(grammar, squared_ratios)],
         triples,
         _products_with_a_function(grammar, columns),
@@ -77,6 +79,36 @@ def _products_with_a_function(grammar: Grammar, columns: list[Tokens]) -> list[T
         for c in columns
         if c not in (a, b)
     ]
+
+
+def _products_with_a_decay(grammar: Grammar, columns: list[Tokens]) -> list[Tokens]:
+    """``x1 * exp(-x2 * x3)``, of so few columns that these are not too many."""
+    if len(columns) > _FEW_COLUMNS:
+        return []
+    return [
+        (op, *a, *decay)
+        for op in _operators(grammar, "mul")
+        for a in columns
+        for decay in _decays(grammar, [(op, *b, *c) for b, c in combinations(columns, 2) if a not in (b, c)])
+    ]
+
+
+def _powers(grammar: Grammar, terms: list[Tokens]) -> list[Tokens]:
+    """Powers with another term as exponent, of so few that these are not too many."""
+    pairs = permutations(terms, 2) if len(terms) <= _FEW_COLUMNS else ()
+    return [(op, *a, *b) for a, b in pairs for op in _operators(grammar, "pow")]
+
+
+def _compound(grammar: Grammar, columns: list[Tokens]) -> list[Tokens]:
+    """Powers of columns shifted by one, as in compound interest, their inverses, and powers of ratios."""
+    if len(columns) > _FEW_COLUMNS:
+        return []
+    growths = [term for term in _shifted(grammar, columns) if term[0] not in _operators(grammar, "mul")]
+    ratios = [(op, *a, *b) for op in _operators(grammar, "div") for a, b in permutations(columns, 2)]
+    raise_to = _operators(grammar, "pow")
+    grown = [(op, *a, *b) for op in raise_to for a in growths for b in columns if b[0] not in a]
+    inverse = [(op, *power) for op in _operators(grammar, "inv") for power in grown]
+    return [*grown, *inverse, *((op, *a, *b) for op in raise_to for a in ratios for b in columns if b[0] not in a)]
 
 
 def _pairs(grammar: Grammar, terms: list[Tokens]) -> list[Tokens]:

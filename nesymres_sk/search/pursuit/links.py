@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,25 +88,74 @@ LINKS = (
     Link(("tan",), np.arctan, lambda y: 1.0 + y * y),
 )
 
-
-@dataclass(frozen=True)
-class Complement(Link):
-    """What is missing to one."""
-
-    def undone(self, node: Node) -> Node:
-        return (v.operator_token("sub"), (v.integer(1),), node)
+_LOGARITHM = LINKS[5]
 
 
 @dataclass(frozen=True)
-class InverseOdds(Link):
-    """What is missing to one, over what is there."""
+class Scaled(Link):
+    """A link of the target in another unit.
+
+    Attributes
+    ----------
+    factor : float
+        From the usual unit to that of the target.
+    """
+
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, link: Link, factor: float) -> Scaled:
+        """A link of ``y / factor``."""
+        return cls(
+            link.operators,
+            lambda y: link.forward(y / factor),
+            lambda y: factor * link.slope(y / factor),
+            link.low * factor,
+            link.high * factor,
+            factor,
+        )
 
     def undone(self, node: Node) -> Node:
-        return (v.operator_token("inv"), (v.operator_token("add"), (v.integer(1),), node))
+        return v.operator_token("mul"), (v.CONSTANT, self.factor), super().undone(node)
 
 
-#: Functions of a target between 0 and 1.
-SHARES = (
-    Complement((), lambda y: 1.0 - y, np.ones_like, 0.0, 1.0),
-    InverseOdds((), lambda y: 1.0 / y - 1.0, lambda y: y * y, 0.0, 1.0),
+#: Decibels, logarithms to base ten and two, and arcs in degrees.
+CUSTOMARY = (
+    *(
+        Scaled.of(_LOGARITHM, factor / math.log(base))
+        for factor, base in ((10.0, 10.0), (20.0, 10.0), (1.0, 10.0), (1.0, 2.0))
+    ),
+    *(Scaled.of(link, math.degrees(1.0)) for link in LINKS if link.operators in (("asin",), ("acos",), ("atan",))),
+)
+
+
+@dataclass(frozen=True)
+class DifferenceFromOne(Link):
+    """What a function of the target lacks to one, or has beyond it: ``y = 1 - g``, ``1 / (1 + g)``, ``sqrt(1 + g)``.
+
+    Attributes
+    ----------
+    sign : float
+        1 if there is more than one, -1 if there is less.
+    """
+
+    sign: float = 1.0
+
+    @classmethod
+    def of(cls, link: Link, sign: float) -> DifferenceFromOne:
+        """The difference of the function of a link."""
+        beyond = (sign > 0.0) != ("inv" in link.operators)
+        low, high = (1.0, np.inf) if beyond else (0.0, 1.0)
+        return cls(link.operators, lambda y: sign * (link.forward(y) - 1.0), link.slope, low, high, sign)
+
+    def undone(self, node: Node) -> Node:
+        return super().undone((v.operator_token("add" if self.sign > 0.0 else "sub"), (v.integer(1),), node))
+
+
+#: What a target, its inverse and their squares are less or more than one.
+FROM_ONE = tuple(
+    DifferenceFromOne.of(link, sign)
+    for link in LINKS
+    if link.operators in ((), ("inv",), ("sqrt",), ("inv", "sqrt"))
+    for sign in (-1.0, 1.0)
 )

@@ -16,13 +16,13 @@ from nesymres_sk.expressions.expression import Expression, Node
 from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.library import Library
-from nesymres_sk.search.pursuit.links import LINKS, SHARES, Link
+from nesymres_sk.search.pursuit.links import CUSTOMARY, FROM_ONE, LINKS, Link
 from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher
+from nesymres_sk.search.pursuit.modulated import modulated_views
 from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides, part_of
-from nesymres_sk.search.pursuit.separation import separated
+from nesymres_sk.search.pursuit.powers import power_views
+from nesymres_sk.search.pursuit.reductions import Reduction, reductions, without_factor
 from nesymres_sk.search.pursuit.singles import singles
-from nesymres_sk.search.pursuit.symmetry import combined_pair
-from nesymres_sk.search.pursuit.trees import product
 from nesymres_sk.search.pursuit.views import Views
 
 Array = NDArray[np.float64]
@@ -37,6 +37,8 @@ _FACTORS_OF_WAVES, _SHORT = 4, 60
 _FEW, _EXACT = 3, 1e-20
 #: Links, the first ones, below which sums of inverse powers are sought.
 _FREQUENT = 4
+#: Where the least difference from one is larger, one is hardly a number of the law; shares are always looked at.
+_LARGEST_DIFFERENCE = 1.0
 #: Nats for a node.
 _NODE = math.log(v.SIZE)
 #: Functions of the target in which curves with asymptotes are sought.
@@ -130,9 +132,17 @@ class Looks:
             for monomials in (False, True):
                 yield from (self._quotients(link, monomials) for link in (_INVERSE, _ROOT) if link in self._links)
         yield from (self._sums(link) for link in self._links[1:])
-        if whole and self._allows("mul", "div"):
-            yield lambda: self._best([e for link in (_IDENTITY, _INVERSE, _ROOT) for e in self._modulated(link)], 1)
-            yield from (partial(self._of_share, share) for share in SHARES)
+        if self._allows("mul", "div"):
+            if self._allows("exp", "log"):
+                yield lambda: self._best(self._powers(), 1)
+            if whole:
+                yield lambda: self._best(self._modulated(_IDENTITY, _INVERSE, _ROOT), 1)
+            if self._allows("div"):
+                yield lambda: self._best(self._modulated(_IDENTITY, ratios=True), 1)
+            yield lambda: self._best(self._in_customary_units(whole), 1)
+            for link in FROM_ONE:
+                if self._allows(*link.operators):
+                    yield from self._from_one(link, deadline, whole)
         if whole and self._allows("sin"):
             yield from (self._oscillations(link) for link in (_IDENTITY, _EXPONENTIAL) if link in self._links)
         if whole and self._allows("exp"):
@@ -192,8 +202,18 @@ class Looks:
             out += self._matcher.of_base(self._views.sums(self._library, link, powers))
         return out
 
-    def _modulated(self, link: Link) -> list[Expression]:
-        return self._matcher.modulated(link) if link in self._links else []
+    def _in_customary_units(self, whole: bool) -> list[Expression]:
+        """Logarithms to other bases, and arcs in degrees; decibels alone of what is left of a target."""
+        out = []
+        for link in CUSTOMARY if whole else CUSTOMARY[:1]:
+            if self._allows("mul", *link.operators):
+                out += self._matcher.match(self._views.sums(self._library, link), DEPTH, pairs=link is CUSTOMARY[0])
+                out += self._matcher.of_base(self._views.sums(self._library, link, self._inverse_powers))
+        return out
+
+    def _modulated(self, *links: Link, ratios: bool = False) -> list[Expression]:
+        views = (modulated_views(self._library, self._views, link, ratios) for link in links if link in self._links)
+        return [equation for some in views for view in some for equation in self._matcher.of_base(view)]
 
     def _quotients(self, link: Link, monomials: bool, pairs: bool = False) -> Task:
         def task() -> list[Expression]:
@@ -220,52 +240,70 @@ class Looks:
     def _waves(self, factor: Part | None = None) -> Task:
         return lambda: self._matcher.waves(factor)
 
-    def _of_share(self, share: Link) -> list[Expression]:
-        """Some looks at what is missing to one, or at its odds, if the target is between 0 and 1."""
-        transformed = share.apply(self._views.y)
+    def _powers(self, matcher: Matcher | None = None) -> list[Expression]:
+        """Powers with exponents that vary, and exponentials of such."""
+        matcher = matcher or self._matcher
+        out = self._with_powers(matcher)
+        logarithm = self._transformed(_EXPONENTIAL, matcher.views)
+        if logarithm is not None:
+            out += [Expression.from_tree(_EXPONENTIAL.undone(e.to_tree())) for e in self._with_powers(logarithm)]
+        return out
+
+    def _with_powers(self, matcher: Matcher) -> list[Expression]:
+        views = power_views(self._library, matcher.views, self._allows)
+        return [equation for view in views for equation in matcher.of_base(view)]
+
+    def _transformed(self, link: Link, views: Views) -> Matcher | None:
+        """The same for a function of the target, ``None`` where it is not defined."""
+        transformed = link.apply(views.y)
         if transformed is None:
-            return []
+            return None
         target, slope = transformed
-        if not (target > 0.0).any():
-            return []
+        return Matcher(self._library, Views(self._X, target, views.weight * slope, views.given * slope))
+
+    def _from_one(self, link: Link, deadline: Deadline, whole: bool) -> Iterator[Task]:
+        """Looks at what is missing to one or beyond it, and what is left of it beside a factor; at shares closely."""
+        transformed = self._transformed(link, self._views)
+        if transformed is None or not (transformed.views.y > 0.0).any():
+            return
         # rows without weight have a logarithm, too
-        target = np.where(target > 0.0, target, target[target > 0.0].min())
-        views = Views(self._X, target, self._views.weight * slope, self._views.given * slope)
-        matcher = Matcher(self._library, views)
-        found = [
-            *matcher.groups(_IDENTITY, self._allows),
-            *matcher.match(views.sums(self._library, _IDENTITY), DEPTH),
-            *matcher.match(views.products(self._library), DEPTH, pairs=True),
-            *matcher.match(views.sums(self._library, _EXPONENTIAL), DEPTH),
-        ]
-        return self._best([Expression.from_tree(share.undone(equation.to_tree())) for equation in found], 1)
+        y = transformed.views.y
+        transformed.views.y = np.where(y > 0.0, y, y[y > 0.0].min())
+        is_share = link.operators in ((), ("inv",)) and link.high == 1.0
+        if not is_share and y.min() > _LARGEST_DIFFERENCE:
+            return
+
+        def task() -> list[Expression]:
+            found = transformed.groups(_IDENTITY, self._allows)
+            found += self._powers(transformed) if is_share else self._with_powers(transformed)
+            if is_share:
+                found += [
+                    *transformed.match(transformed.views.sums(self._library, _IDENTITY), DEPTH),
+                    *transformed.match(transformed.views.products(self._library), DEPTH, pairs=True),
+                    *transformed.match(transformed.views.sums(self._library, _EXPONENTIAL), DEPTH),
+                ]
+            return self._best([Expression.from_tree(link.undone(equation.to_tree())) for equation in found], 1)
+
+        yield task
+        rest = without_factor(transformed.views, self._allows) if whole else None
+        if rest is not None:
+            yield from self._looks_at(rest, transformed.views, lambda node: link.undone(rest.whole(node)), deadline)
 
     def _of_fewer_columns(self, deadline: Deadline, whole: bool) -> Iterator[Task]:
-        """The same looks where columns that are factors are divided out, or one column stands for two.
+        """The same looks where columns that are factors are divided out, or one column stands for two, or is added."""
+        for reduction in reductions(self._views, self._allows, whole):
+            yield from self._looks_at(reduction, self._views, reduction.whole, deadline)
 
-        Both are tried for the whole target. What is left of it has only one of them, lest these looks double with
-        every column.
-        """
-        columns, y = self._views.columns, self._views.y
-        with np.errstate(all="ignore"):
-            without_factor = separated(columns, y, self._views.weight, self._allows)
-            joined = combined_pair(columns, y, self._views.given, self._allows)
-        if without_factor is not None:
-            factor, places = without_factor
-            yield from self._looks_at([columns[place] for place in places], factor, deadline)
-        if joined is not None and (whole or without_factor is None):
-            column, places = joined
-            yield from self._looks_at([*(columns[place] for place in places), column], None, deadline)
-
-    def _looks_at(self, columns: Sequence[Part], factor: Part | None, deadline: Deadline) -> Iterator[Task]:
-        """Looks at what is left of the target beside a factor, as a function of other columns."""
-        factors = np.ones(len(self._views.y)) if factor is None else factor.values
-        scale = np.abs(factors)
+    def _looks_at(
+        self, reduction: Reduction, views: Views, outside: Callable[[Node], Node], deadline: Deadline
+    ) -> Iterator[Task]:
+        """Looks at what is left of the target of some views; ``outside`` makes its trees those of the whole target."""
+        columns = reduction.columns
         inner = Looks(
             np.asfortranarray(np.column_stack([column.values for column in columns])),
-            self._views.y / factors,
-            self._views.weight * scale,
-            self._views.given * scale,
+            reduction.y,
+            views.weight * reduction.scale,
+            views.given * reduction.scale,
             Grammar(self._grammar.max_length, len(columns), self._grammar.operators, self._grammar.allow_constants),
             self._rng,
         )
@@ -273,7 +311,7 @@ class Looks:
 
         def whole(task: Task) -> list[Expression]:
             trees = (_substituted(equation.to_tree(), nodes) for equation in inner._best(task()))
-            return [Expression.from_tree(tree if factor is None else product([factor.node, tree])) for tree in trees]
+            return [Expression.from_tree(outside(tree)) for tree in trees]
 
         inner._library.renew()
         if inner._library.terms:

@@ -25,7 +25,7 @@ from nesymres_sk.search.pursuit.matching import Design, Match, shortest_of_best
 from nesymres_sk.search.pursuit.oscillations import Oscillations
 from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides, part_of
 from nesymres_sk.search.pursuit.quadratics import quadratic_views
-from nesymres_sk.search.pursuit.regression import factored, modulating, needed, solve_many
+from nesymres_sk.search.pursuit.regression import factored, needed, solve_many
 from nesymres_sk.search.pursuit.simple_groups import GroupLaw
 from nesymres_sk.search.pursuit.trees import product, scaled, wave_tree
 from nesymres_sk.search.pursuit.views import View, Views
@@ -61,8 +61,6 @@ _REPLACED = 3
 #: Part of the target's logarithm that a quadratic function of the others leaves of what is no law of one group, of
 #: functions of columns and of the columns themselves.
 _HOPELESS, _HOPELESS_FOR_COLUMNS = 0.3, 0.7
-#: Shortest functions that sums are multiplied by, those of them that are looked at closely, and rows for each term.
-_MODULATING, _MODULATED, _ROWS_FOR_EACH = 2000, 3, 12
 #: Nodes of a term beside its function: its coefficient, and the operators that join it to the others.
 _IN_SUM = 3.0
 #: Largest relative change of an inner constant by its tangent.
@@ -270,20 +268,6 @@ class Matcher:
                     for number, tree in enumerate(found):
                         best[number] = min(best.get(number, tree), tree, key=lambda tree: tree[0])
         return [Expression.from_tree(link.undone(node)) for _, node in best.values()]
-
-    def modulated(self, link: Link) -> list[Expression]:
-        """``g(y)`` as a sum over columns and such a sum times a short function; of inverse columns for the inverse."""
-        base = self.views.linear(inverse=link.operators == ("inv",))
-        linked = self.views.linked(link)
-        if linked is None or len(base) < 2 or len(base) > len(self.views.y) // _ROWS_FOR_EACH:
-            return []
-        out = []
-        values = np.array([part.values for part in base])
-        for i in modulating(self.library.values[:_MODULATING], values, *linked, _MODULATED):
-            node, function = self.library.terms[i].to_tree(), self.library.values[i]
-            extra = [Part(PLAIN, product((node, part.node)), function * part.values) for part in base]
-            out += self.of_base(self.views.sums(self.library, link, [*base[1:], *extra]))
-        return out
 
     def quadratics(self) -> list[Expression]:
         """Roots of quadratic equations whose coefficients are polynomials."""

@@ -183,8 +183,8 @@ def factored(
     return found
 
 
-def modulating(functions: Array, base: Array, target: Array, weight: Array, n: int) -> list[int]:
-    """Rows of the functions ``f`` with the best ``target = sum + f * sum``, both sums being over the base.
+def modulating(functions: Array, base: Array, target: Array, weight: Array, n: int) -> list[tuple[int, float]]:
+    """Rows of the functions ``f`` with the best ``target = sum + f * sum``, both sums being over the base, and errors.
 
     Parameters
     ----------
@@ -204,4 +204,4 @@ def modulating(functions: Array, base: Array, target: Array, weight: Array, n: i
     cosines = products @ rest
     gram = products @ products.transpose(0, 2, 1) + _RIDGE * np.eye(len(base))
     gains = np.einsum("mk,mk->m", cosines, np.linalg.solve(gram, cosines[..., None])[..., 0])
-    return [int(usable[i]) for i in largest(gains, n)]
+    return [(int(usable[i]), float(rest @ rest - gains[i])) for i in largest(gains, n)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +144,12 @@ class Views:
             for below in columns
             for above in self.columns
             if above is not below
+        ]
+
+    def products_of_two(self) -> list[Part]:
+        """Products of two columns."""
+        return [
+            Part(PLAIN, product((a.node, b.node)), a.values * b.values) for a, b in combinations(self._affordable(2), 2)
         ]
 
     def monomials(self, inverse: bool = False) -> list[Part]:
@@ -302,6 +309,25 @@ class Views:
             np.concatenate((place[within], library.moving + len(inner))),
             np.vstack((library.tangents[usable] / library.values[within], library.tangents)),
             self._build_product,
+        )
+
+    def powers(self, parts: Sequence[Part]) -> View:
+        """``y = c * product of powers`` of some parts alone, for a target that is nowhere zero."""
+        base = [self._one, *parts]
+        values = [np.log(np.abs(part.values)) if part.kind == LOGARITHM else part.values for part in base]
+        none, nothing = np.empty((0, len(self.y))), np.empty(0, np.intp)
+        return View(
+            target=np.log(np.abs(self.y)),
+            slope=np.abs(self.y) * self.weight,
+            functions=none,
+            terms=nothing,
+            kinds=np.empty(0, np.int8),
+            base=base,
+            base_values=np.array(values),
+            families=np.empty(0, np.int64),
+            moving=nothing,
+            tangents=none,
+            build=self._build_product,
         )
 
     def _build_product(self, parts: Sequence[tuple[Part, float]]) -> Node | None:

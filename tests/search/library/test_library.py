@@ -9,6 +9,7 @@ from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.infix import to_infix
 from nesymres_sk.expressions.machine import evaluate
 from nesymres_sk.search.grammar import Grammar
+from nesymres_sk.search.library.customary import customary_terms
 from nesymres_sk.search.library.inner_constants import draw_terms
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.library.short_functions import core_terms
@@ -87,6 +88,36 @@ def test_the_core_holds_what_laws_are_made_of() -> None:
     expected |= {"exp(-x1)", "exp(-x1 / x2)", "exp(-x1 * x2)", "sin(x1) / x2"}
     missing = {name for name in expected if name not in terms}
     assert missing <= {"x2 - x1"}, missing  # of a difference one sign is enough
+
+
+def test_the_core_holds_powers_and_decays_of_columns() -> None:
+    terms = {to_infix(Expression(term)) for term in core_terms(Grammar(30, 3))}
+    expected = {"x1 ** x2", "(x1 + 1) ** x2", "1 / (x1 + 1) ** x3", "(1 - x1) ** x2", "(x1 / x2) ** x3"}
+    expected |= {"x1 * exp(-x2 * x3)", "x3 * exp(-x1 * x2)"}
+    assert expected <= terms
+    assert "x1 ** x2" not in {to_infix(Expression(term)) for term in core_terms(Grammar(30, 7))}  # there are too many
+
+
+def test_the_common_come_before_the_rare() -> None:
+    library = make()
+    library.renew()
+    assert sorted(library.common) == list(range(len(library.terms)))
+    first = [to_infix(library.terms[i]) for i in library.common[:4]]
+    assert first == ["x1", "x2", "x1 ** 2", "x2 ** 2"]
+    enumerated = set(core_terms(Grammar(30, 2)))
+    known = [library.terms[i].tokens in enumerated for i in library.common]
+    assert known == sorted(known, reverse=True)
+
+
+def test_functions_in_customary_units_are_entries_and_as_good_as_those_without_constants() -> None:
+    library = make()
+    library.renew()
+    x = library._X[:, 0]
+    for values in (10.0**x, 10.0 ** (x - library._X[:, 1]), 10.0 ** (-x / 20.0), np.sin(np.radians(x))):
+        (row,) = np.flatnonzero(np.abs(library.values - values).max(axis=1) < 1e-9)
+        assert library.natural[row]
+    assert customary_terms(Grammar(30, 2, ["add", "sin"])) == []
+    assert customary_terms(Grammar(30, 2, allow_constants=False)) == []
 
 
 def test_the_core_keeps_the_grammar() -> None:

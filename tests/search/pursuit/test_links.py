@@ -8,18 +8,23 @@ import pytest
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.expression import Expression
 from nesymres_sk.expressions.machine import evaluate
-from nesymres_sk.search.pursuit.links import LINKS, SHARES, Link
+from nesymres_sk.search.pursuit.links import CUSTOMARY, FROM_ONE, LINKS, Link, Scaled
 
 BOUNDED = [link for link in LINKS if np.isfinite(link.low) or np.isfinite(link.high)]
 
 
+def repr_of(link: Link) -> str:
+    return type(link).__name__ + "/".join(("", *link.operators))
+
+
 def inside(link: Link, n: int = 64) -> np.ndarray:
-    low, high = max(link.low, -2.0), min(link.high, 2.0)
+    unit = link.factor if isinstance(link, Scaled) else 1.0
+    low, high = max(link.low, -2.0 * unit), min(link.high, 2.0 * unit)
     width = high - low
     return np.linspace(low + 0.1 * width, high - 0.08 * width, n)
 
 
-@pytest.mark.parametrize("link", [*LINKS, *SHARES], ids=lambda link: "/".join(link.operators) or type(link).__name__)
+@pytest.mark.parametrize("link", [*LINKS, *CUSTOMARY, *FROM_ONE], ids=repr_of)
 def test_operators_undo_a_link_and_slopes_are_derivatives(link: Link) -> None:
     y = inside(link)
     transformed = link.apply(y)

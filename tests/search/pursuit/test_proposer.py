@@ -77,6 +77,16 @@ LAWS = [
     # what is missing to one, and odds
     ("1 - exp(-x1**x2)", 0.5, 2.0),
     ("x1*x3/(x1*x3 + (1 - x2)*(1 - x3))", 0.1, 0.9),
+    # exponents that are columns, next to a factor and to what is added
+    ("x1*(1 + x2)**x3", 0.5, 2.0),
+    ("x1 + (x2 - x1)/(1 + (x3/x4)**x5)", 0.5, 3.0),
+    ("1/sqrt(1 + (x1/x2)**(2*x3))", 0.5, 3.0),
+    ("1 - (1 - x1)/(1 + x2**x3)", 0.1, 0.9),
+    # ratios times a function
+    ("x1/x2*(1 - (1 + x2)**(-x3)) + 100*(1 + x2)**(-x3)", 0.5, 2.0),
+    # decibels, and powers of ten
+    ("10*log(10**(x1/10) + 10**(x2/10))/log(10)", 10.0, 20.0),
+    ("x1/(1 + 10**(x2 - x3) + 10**(x3 - x4))", 1.0, 3.0),
     # a root of a quadratic
     ("(x1 + x2)/2 + sqrt(((x1 - x2)/2)**2 + x3**2)", 0.5, 3.0),
 ]
