@@ -88,7 +88,7 @@ LINKS = (
     Link(("tan",), np.arctan, lambda y: 1.0 + y * y),
 )
 
-_LOGARITHM = LINKS[5]
+_LOGARITHM = next(link for link in LINKS if link.operators == ("log",))
 
 
 @dataclass(frozen=True)

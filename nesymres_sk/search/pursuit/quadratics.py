@@ -66,20 +66,8 @@ def _view(
         return quotient(root, first.node) if any(leading) else root
 
     size = np.sqrt(np.square(y) + _SMALL**2 * float(np.mean(np.square(y))))
-    none, nothing = np.empty((0, len(y))), np.empty(0, np.intp)
-    return View(
-        target=first.values * y * y,
-        slope=views.weight / (np.abs(first.values) * size),
-        functions=none,
-        terms=nothing,
-        kinds=np.empty(0, np.int8),
-        base=base,
-        base_values=np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base]),
-        families=np.empty(0, np.int64),
-        moving=nothing,
-        tangents=none,
-        build=build,
-    )
+    values = np.array([part.values * (y if part.kind == TIMES_TARGET else 1.0) for part in base])
+    return View.of_base(first.values * y * y, views.weight / (np.abs(first.values) * size), base, values, build)
 
 
 def _discriminant(p: Terms, q: Terms, leading: Exponents) -> Terms:

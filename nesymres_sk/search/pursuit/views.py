@@ -96,6 +96,20 @@ class View:
     tangents: Array
     build: Callable[[Sequence[tuple[Part, float]]], Node | None] = field(repr=False)
 
+    @classmethod
+    def of_base(
+        cls,
+        target: Array,
+        slope: Array,
+        base: list[Part],
+        base_values: Array,
+        build: Callable[[Sequence[tuple[Part, float]]], Node | None],
+    ) -> View:
+        """A view without functions of the library."""
+        none, nothing = np.empty((0, len(target))), np.empty(0, np.intp)
+        kinds, families = np.empty(0, np.int8), np.empty(0, np.int64)
+        return cls(target, slope, none, nothing, kinds, base, base_values, families, nothing, none, build)
+
 
 class Views:
     """Makes the views of one target.
@@ -315,20 +329,8 @@ class Views:
         """``y = c * product of powers`` of some parts alone, for a target that is nowhere zero."""
         base = [self._one, *parts]
         values = [np.log(np.abs(part.values)) if part.kind == LOGARITHM else part.values for part in base]
-        none, nothing = np.empty((0, len(self.y))), np.empty(0, np.intp)
-        return View(
-            target=np.log(np.abs(self.y)),
-            slope=np.abs(self.y) * self.weight,
-            functions=none,
-            terms=nothing,
-            kinds=np.empty(0, np.int8),
-            base=base,
-            base_values=np.array(values),
-            families=np.empty(0, np.int64),
-            moving=nothing,
-            tangents=none,
-            build=self._build_product,
-        )
+        target, slope = np.log(np.abs(self.y)), np.abs(self.y) * self.weight
+        return View.of_base(target, slope, base, np.array(values), self._build_product)
 
     def _build_product(self, parts: Sequence[tuple[Part, float]]) -> Node | None:
         nodes: list[Node] = []
