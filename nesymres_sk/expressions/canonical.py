@@ -64,6 +64,30 @@ def canonical(expression: Expression) -> Expression | None:
     -----
     Idempotent and deterministic; tens of microseconds for ten operators.
     """
+    value = canonical_value(expression)
+    if value is None:
+        return None
+    if not value[1]:
+        return _leaf(value[0])
+    written = write(value)
+    return Expression(
+        tuple(v.CONSTANT if type(item) is float else item for item in written),  # type: ignore[misc]
+        tuple(item for item in written if type(item) is float),
+    )
+
+
+def canonical_value(expression: Expression) -> Value | None:
+    """What :func:`canonical` writes: a value of :mod:`nesymres_sk.expressions.canonical_values`.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    Value or None
+        None where :func:`canonical` returns None.
+    """
     constants = list(expression.constants)
     stack: list[Value] = []
     try:
@@ -82,14 +106,7 @@ def canonical(expression: Expression) -> Expression | None:
                 stack.append(_BINARY[token](stack.pop(), stack.pop()))
     except (Degenerate, OverflowError, ZeroDivisionError):
         return None
-    value = stack[0]
-    if not value[1]:
-        return _leaf(value[0])
-    written = write(value)
-    return Expression(
-        tuple(v.CONSTANT if type(item) is float else item for item in written),  # type: ignore[misc]
-        tuple(item for item in written if type(item) is float),
-    )
+    return stack[0]
 
 
 def _leaf(number: float) -> Expression:

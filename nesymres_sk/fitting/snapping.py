@@ -18,6 +18,7 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression, Node
+from nesymres_sk.expressions.factorisation import factorise
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.fitting.factoring import factor
 from nesymres_sk.fitting.numbers import MAX_DEVIATION, nearest_simple
@@ -52,13 +53,27 @@ def snap(expression: Expression, target: Target, deadline: Deadline | None = Non
     deadline = deadline or Deadline()
     expression, error = _simplify(*refine(expression, target), target, deadline)
     found = [_share_values(expression, error, target)]
-    completed = complete_squares(expression)
-    if completed is not None and not deadline.passed:
-        trial, trial_error = _simplify(*refine(completed, target), target, deadline)
+    for rewritten in _rewritten(expression):
+        if deadline.passed:
+            break
+        trial, trial_error = _simplify(*refine(rewritten, target), target, deadline)
         if _accepts(trial_error, error, target):
             found.append(_share_values(trial, trial_error, target))
     length = _length(error, target)
     return tidy(min((factor(form, length) for form in found), key=length))
+
+
+def _rewritten(expression: Expression) -> Iterator[Expression]:
+    """Other forms of the same function: squares completed, sums written as products, both."""
+    completed = complete_squares(expression)
+    if completed is not None:
+        yield completed
+    factorised = factorise(expression)
+    if factorised is not None:
+        yield factorised
+        both = complete_squares(factorised)
+        if both is not None:
+            yield both
 
 
 def _simplify(expression: Expression, error: float, target: Target, deadline: Deadline) -> tuple[Expression, float]:

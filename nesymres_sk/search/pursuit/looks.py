@@ -21,6 +21,8 @@ from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher
 from nesymres_sk.search.pursuit.modulated import modulated_views
 from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides, part_of
 from nesymres_sk.search.pursuit.powers import power_views
+from nesymres_sk.search.pursuit.rational import rational
+from nesymres_sk.search.pursuit.rational_in_function import functions_of, rational_in_function
 from nesymres_sk.search.pursuit.reductions import Reduction, reductions, without_factor
 from nesymres_sk.search.pursuit.singles import singles
 from nesymres_sk.search.pursuit.views import Views
@@ -43,6 +45,8 @@ _LARGEST_DIFFERENCE = 1.0
 _NODE = math.log(v.SIZE)
 #: Functions of the target in which curves with asymptotes are sought.
 _CURVED = [link for link in LINKS if link.operators in ((), ("inv",), ("exp",), ("log",), ("sqrt",))]
+#: Those that may be quotients of polynomials and a function.
+_WITH_FUNCTION = [link for link in LINKS if link.operators in ((), ("exp",), ("log",), ("sqrt",), ("asin",), ("acos",))]
 #: Those in which oscillations are sought after the target itself and its logarithm.
 _OSCILLATING = [link for link in LINKS if link.operators in (("inv",), ("log",), ("sqrt",))]
 
@@ -110,6 +114,8 @@ class Looks:
         """What finds most for its time, without what takes longer if this is not the whole target."""
         polynomial = self._polynomial
         yield lambda: self._matcher.match(self._views.sums(self._library, _IDENTITY), DEEPEST, pairs=True)
+        if self._allows("add", "mul", "div"):
+            yield lambda: self._rational(self._links)
         if self._allows("mul", "div"):
             yield self._groups(_IDENTITY)
         yield self._sums(_IDENTITY, polynomial, 2)
@@ -127,6 +133,8 @@ class Looks:
             yield lambda: self._best(self._powers_of_columns(), 1)
             if self._allows("add", "sub", "sqrt"):
                 yield lambda: self._best(self._matcher.quadratics(), 1)
+        if self._allows("add", "mul", "div"):
+            yield lambda: self._rational([link for link in self._links if link in _WITH_FUNCTION], functions=True)
         yield from (self._sums(link, polynomial, 2) for link in (_INVERSE, _ROOT, _EXPONENTIAL) if link in self._links)
         if self._allows("div"):
             for monomials in (False, True):
@@ -193,6 +201,19 @@ class Looks:
 
     def _sums(self, link: Link, extra: Sequence[Part] = (), depth: int = DEPTH, factor: Part | None = None) -> Task:
         return lambda: self._matcher.match(self._views.sums(self._library, link, extra, factor), depth)
+
+    def _rational(self, links: Sequence[Link], functions: bool = False) -> list[Expression]:
+        """Exact quotients of polynomials, of the columns alone or with a function, for the first link that has one."""
+        others = functions_of(self._library) if functions else []
+        for link in links:
+            linked = self._views.linked(link, robust=False)
+            if linked is None or not linked[1].all():
+                continue
+            columns, y = self._views.columns, linked[0]
+            found = rational_in_function(columns, others, y) if functions else rational(columns, y)
+            if found is not None:
+                return [Expression.from_tree(link.undone(found.to_tree()))]
+        return []
 
     def _powers_of_columns(self) -> list[Expression]:
         """Polynomials, with inverse powers for the more frequent links."""
