@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import permutations
+from itertools import combinations
 
 from nesymres_sk.expressions.canonical_values import ADD, Base, Factors
 
@@ -19,6 +19,8 @@ Sum = dict[Factors, float]
 _MOST_TERMS, _LARGEST_POWER = 64, 3
 #: Terms of the longest square root.
 _LONGEST_ROOT = 4
+#: Powers of a variable that has differences as factors.
+_POWERS = range(10)
 
 
 def factors_of(powers: dict[Base, float]) -> Factors:
@@ -99,20 +101,18 @@ def _leading(terms: Sum) -> Factors:
 
 
 def linear_factors(terms: Sum, tolerance: float) -> Iterator[tuple[Sum, Sum]]:
-    """Divisors ``u - w`` and ``u + w`` of a polynomial, ``u`` and ``w`` being its variables, with the quotients."""
-    bases = sorted({base for factors in terms for base, _ in factors})
-    for u, w in permutations(bases, 2):
+    """Divisors ``u - w`` and ``u + w`` of a polynomial in which ``u`` and ``w`` have powers, with the quotients."""
+    raised = {base for factors in terms for base, exponent in factors if exponent > 1}
+    wholes = [b for b in sorted(raised) if all(dict(factors).get(b, 0) in _POWERS for factors in terms)]
+    for u, w in combinations(wholes, 2):
         by_power: dict[int, Sum] = {}
         for factors, coefficient in terms.items():
-            power = dict(factors).get(u, 0)
-            if power % 1 or power < 0:
-                break
-            by_power.setdefault(int(power), {})[times(factors, ((u, power),), -1)] = coefficient
-        else:
-            for sign in (1.0, -1.0):
-                quotient = _quotient(by_power, ((w, 1),), sign, u, tolerance)
-                if quotient is not None:
-                    yield {((u, 1),): 1.0, ((w, 1),): -sign}, quotient
+            power = int(dict(factors).get(u, 0))
+            by_power.setdefault(power, {})[times(factors, ((u, power),), -1)] = coefficient
+        for sign in (1.0, -1.0):
+            quotient = _quotient(by_power, ((w, 1),), sign, u, tolerance)
+            if quotient is not None:
+                yield {((u, 1),): 1.0, ((w, 1),): -sign}, quotient
 
 
 def _quotient(by_power: dict[int, Sum], w: Factors, sign: float, u: Base, tolerance: float) -> Sum | None:

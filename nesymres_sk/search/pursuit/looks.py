@@ -21,8 +21,8 @@ from nesymres_sk.search.pursuit.matcher import DEEPEST, DEPTH, Matcher
 from nesymres_sk.search.pursuit.modulated import modulated_views
 from nesymres_sk.search.pursuit.parts import PLAIN, Part, divides, part_of
 from nesymres_sk.search.pursuit.powers import power_views
-from nesymres_sk.search.pursuit.rational import rational
-from nesymres_sk.search.pursuit.rational_in_function import functions_of, rational_in_function
+from nesymres_sk.search.pursuit.rational import Quotients
+from nesymres_sk.search.pursuit.rational_in_function import QuotientsInFunction, functions_of
 from nesymres_sk.search.pursuit.reductions import Reduction, reductions, without_factor
 from nesymres_sk.search.pursuit.singles import singles
 from nesymres_sk.search.pursuit.views import Views
@@ -204,13 +204,11 @@ class Looks:
 
     def _rational(self, links: Sequence[Link], functions: bool = False) -> list[Expression]:
         """Exact quotients of polynomials, of the columns alone or with a function, for the first link that has one."""
-        others = functions_of(self._library) if functions else []
+        columns, n = self._views.columns, len(self._views.y)
+        quotients = QuotientsInFunction(columns, functions_of(self._library), n) if functions else Quotients(columns, n)
         for link in links:
             linked = self._views.linked(link, robust=False)
-            if linked is None or not linked[1].all():
-                continue
-            columns, y = self._views.columns, linked[0]
-            found = rational_in_function(columns, others, y) if functions else rational(columns, y)
+            found = quotients.equation(linked[0]) if linked is not None and linked[1].all() else None
             if found is not None:
                 return [Expression.from_tree(link.undone(found.to_tree()))]
         return []

@@ -21,6 +21,7 @@ from nesymres_sk.deadline import Deadline
 from nesymres_sk.expressions import vocabulary as v
 from nesymres_sk.expressions.canonical import canonical
 from nesymres_sk.expressions.expression import Expression, Node
+from nesymres_sk.expressions.factorisation import factorise
 from nesymres_sk.expressions.machine import evaluate_many
 from nesymres_sk.expressions.squares import complete_squares
 from nesymres_sk.search.candidate import Candidate, Proposer, identity
@@ -168,7 +169,8 @@ class PursuitProposer(Proposer):
         """The canonical form with its constants free, if it is new and allowed."""
         fitted = canonical(equation)
         if fitted is not None and len(fitted.tokens) > self._grammar.max_length:
-            fitted = complete_squares(fitted)  # of several columns, these are much shorter
+            # squares of several columns are much shorter, products of sums as well
+            fitted = complete_squares(fitted) or (factorise(fitted) if exact else None)
         if fitted is None or not fitted.variables or len(fitted.tokens) > self._grammar.max_length:
             return None
         if len(fitted.constants) + 1 >= len(self._y) or not np.isfinite(fitted.constants).all():

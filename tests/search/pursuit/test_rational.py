@@ -12,8 +12,8 @@ from nesymres_sk.expressions.parser import parse
 from nesymres_sk.search.grammar import Grammar
 from nesymres_sk.search.library.library import Library
 from nesymres_sk.search.pursuit.parts import Part
-from nesymres_sk.search.pursuit.rational import rational
-from nesymres_sk.search.pursuit.rational_in_function import functions_of, rational_in_function
+from nesymres_sk.search.pursuit.rational import Quotients
+from nesymres_sk.search.pursuit.rational_in_function import QuotientsInFunction, functions_of
 from nesymres_sk.search.pursuit.views import Views
 
 Array = NDArray[np.float64]
@@ -43,6 +43,10 @@ def table(law: str, seed: int = 1) -> tuple[list[Part], Array, Array]:
     return Views(X, y, np.ones(len(y))).columns, X, y
 
 
+def rational(columns: list[Part], y: Array) -> Expression | None:
+    return Quotients(columns, len(y)).equation(y)
+
+
 def is_exact(found: Expression | None, law: str) -> bool:
     if found is None:
         return False
@@ -65,7 +69,7 @@ def test_a_function_is_found_with_the_polynomials(law: str) -> None:
     assert rational(columns, y) is None
     library = Library(X, Grammar(40, 3), np.random.default_rng(0))
     library.renew()
-    assert is_exact(rational_in_function(columns, functions_of(library), y), law)
+    assert is_exact(QuotientsInFunction(columns, functions_of(library), len(y)).equation(y), law)
 
 
 @pytest.mark.parametrize("law", ["exp(x1) + x2", "sin(x1*x2) + x3", "sqrt(x1**2 + x2)*x3", "x1**1.7 + 0.001*x2"])
@@ -97,7 +101,7 @@ def test_tables_that_are_too_short_or_constant_give_nothing() -> None:
     columns, _, y = table(QUOTIENTS[3])
     short = [Part(part.kind, part.node, part.values[:8]) for part in columns]
     assert rational(short, y[:8]) is None
-    assert rational_in_function(short, short, y[:8]) is None
-    assert rational_in_function(columns, [], y) is None
+    assert QuotientsInFunction(short, short, 8).equation(y[:8]) is None
+    assert QuotientsInFunction(columns, [], len(y)).equation(y) is None
     flat = rational(columns, np.full(len(y), 2.0))
     assert flat is None or not flat.variables
